@@ -1,0 +1,5 @@
+"""The ``pathloop`` command."""
+
+from pathloop.cli._main import main
+
+__all__ = ["main"]

@@ -1,0 +1,48 @@
+"""``pathloop demo``."""
+
+import argparse
+from pathlib import Path
+
+from pathloop.cli._options import Subparsers
+from pathloop.cli._progress import follow
+from pathloop.loop import SegmentRequest, segment, write_overlays
+from pathloop.slides import open_slide
+from pathloop.store import Project
+from pathloop.synth import sample_slide_path
+
+EPILOG = """\
+The sample is a synthetic slide, drawn by a program: it shows that everything works, not how good the model is.
+"""
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "demo",
+        help="segment the bundled sample and write pictures",
+        description="Segment the bundled sample slide with the bundled model and write overlay pictures.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("demo-output"), metavar="DIR", help="folder (default: %(default)s)"
+    )
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="default: %(default)s")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    sample = sample_slide_path()
+    project = options.output / "sample.pathloop"
+    finished = follow(segment(SegmentRequest(slides=(sample,), project=project, device=options.device)))
+    with Project.open(project, write=False) as opened, open_slide(sample) as slide:
+        record = opened.slides()[0]
+        pictures = write_overlays(opened, record.slide_id, slide, options.output)
+    counts = ", ".join(f"{count:,} {task}" for task, count in finished.summary["objects"].items())
+    print(f"{counts} found on the synthetic sample slide")
+    for path in pictures:
+        print(f"  look at  {path}")
+    print(f"  project  {project}")
+    print("next: pathloop segment YOUR_SLIDE.svs")
+    return 0

@@ -1,0 +1,202 @@
+"""The numbers of `pathloop evaluate` under their names: JSON and CSV for programs.
+
+JSON, version 1, one object::
+
+    schema   "pathloop-evaluation"
+    version  1
+    task     name of the task
+    kind     "objects" | "points" | "classes"
+    notes    list of sentences about the input
+    images   list of rows, each with "name" and the columns of the CSV file
+    summary  the numbers over all images
+    classes  only for kind "classes": list of {code, dice, jaccard, precision, recall, truth_px, pred_px}
+
+A number without a value (nothing to divide by) is ``null`` in JSON, empty in CSV and ``-`` in tables. Keys are only
+ever added within one version.
+"""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+
+from pathloop.metrics import (
+    ClassEvaluation,
+    ClassScores,
+    DetectionCounts,
+    ObjectEvaluation,
+    ObjectScores,
+    PointEvaluation,
+    PointScores,
+)
+
+__all__ = ["Evaluation", "Row", "Value", "as_csv", "as_json", "class_rows", "image_row", "summary_row"]
+
+Evaluation = ObjectEvaluation | PointEvaluation | ClassEvaluation
+Value = str | int | float | None
+Row = dict[str, Value]
+
+
+def as_json(evaluation: Evaluation, *, task: str, notes: Sequence[str] = ()) -> str:
+    """The evaluation as JSON text (schema in the module's docstring)."""
+    kinds = {ObjectEvaluation: "objects", PointEvaluation: "points", ClassEvaluation: "classes"}
+    content: dict[str, object] = {
+        "schema": "pathloop-evaluation",
+        "version": 1,
+        "task": task,
+        "kind": kinds[type(evaluation)],
+        "notes": list(notes),
+        "images": [_nulls(row) for row in _image_rows(evaluation)],
+        "summary": _nulls(summary_row(evaluation)),
+    }
+    if isinstance(evaluation, ClassEvaluation):
+        content["classes"] = [_nulls(row) for row in class_rows(evaluation)]
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def as_csv(evaluation: Evaluation) -> str:
+    """One row an image, with a header line."""
+    rows = [_nulls(row) for row in _image_rows(evaluation)]
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    stream = io.StringIO(newline="")
+    writer = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+def _image_rows(evaluation: Evaluation) -> list[Row]:
+    return [image_row(row) for row in evaluation.images]
+
+
+def image_row(scores: ObjectScores | PointScores | ClassScores) -> Row:
+    """All numbers of one image, by the names of the CSV columns."""
+    if isinstance(scores, PointScores):
+        return {
+            "name": scores.name,
+            **_detection(scores.detection),
+            "mean_distance_px": _mean_distance(scores.distance_px_sum, scores.detection.tp),
+        }
+    if isinstance(scores, ClassScores):
+        confusion = scores.confusion
+        per_class = {f"dice_{code}": confusion.of_class(code).dice for code in confusion.codes}
+        return {
+            "name": scores.name,
+            "accuracy": confusion.accuracy,
+            "coverage": confusion.coverage,
+            "n_px": confusion.n_compared,
+            **per_class,
+        }
+    return _object_row(scores)
+
+
+def _object_row(scores: ObjectScores) -> Row:
+    pixels, objects = scores.pixels, scores.objects
+    return {
+        "name": scores.name,
+        "n_pred": scores.n_pred,
+        "n_truth": scores.n_truth,
+        "dice": pixels.dice,
+        "jaccard": pixels.jaccard,
+        "pixel_precision": pixels.precision,
+        "pixel_recall": pixels.recall,
+        "conformity": pixels.conformity,
+        "object_dice": scores.object_dice.value,
+        "pq": objects.pq,
+        "dq": objects.dq,
+        "sq": objects.sq,
+        **_detection(objects.detection),
+        "glas_f1": scores.glas_detection.f1,
+        "glas_object_hausdorff_px": scores.hausdorff.value_px if scores.hausdorff is not None else None,
+    }
+
+
+def summary_row(evaluation: Evaluation) -> Row:
+    """All numbers over all images, by the names of the JSON keys."""
+    if isinstance(evaluation, PointEvaluation):
+        pooled = evaluation.detection
+        distance = sum(row.distance_px_sum for row in evaluation.images)
+        return {
+            "n_images": len(evaluation.images),
+            "radius_px": evaluation.radius_px,
+            **_detection(pooled),
+            "mean_f1": evaluation.mean_f1,
+            "mean_distance_px": _mean_distance(distance, pooled.tp),
+        }
+    if isinstance(evaluation, ClassEvaluation):
+        confusion = evaluation.pooled
+        return {
+            "n_images": len(evaluation.images),
+            "mean_dice": evaluation.mean_dice,
+            "mean_jaccard": evaluation.mean_jaccard,
+            "accuracy": confusion.accuracy,
+            "coverage": confusion.coverage,
+            "n_px": confusion.n_compared,
+        }
+    return _object_summary(evaluation)
+
+
+def _object_summary(evaluation: ObjectEvaluation) -> Row:
+    summary = evaluation.summary
+    hausdorff = summary.glas_hausdorff
+    return {
+        "n_images": summary.n_images,
+        "n_empty_in_both": summary.n_empty,
+        "dice": summary.dice,
+        "object_dice": summary.object_dice,
+        "pq": summary.pq,
+        "jaccard": summary.jaccard,
+        "pixel_precision": summary.pixel_precision,
+        "pixel_recall": summary.pixel_recall,
+        "conformity": summary.conformity,
+        "conformity_failures": summary.conformity_failures,
+        **_detection(summary.detection),
+        "pq_pooled": summary.panoptic_pooled.pq,
+        "dq_pooled": summary.panoptic_pooled.dq,
+        "sq_pooled": summary.panoptic_pooled.sq,
+        "dice_pooled": summary.pixels_pooled.dice,
+        "glas_f1": summary.glas_detection.f1,
+        "glas_object_dice": summary.glas_object_dice.value,
+        "glas_object_hausdorff_px": hausdorff.value_px if hausdorff is not None else None,
+        "glas_objects_without_partner": hausdorff.without_partner if hausdorff is not None else None,
+    }
+
+
+def class_rows(evaluation: ClassEvaluation) -> list[Row]:
+    """The numbers of each class over all images."""
+    pooled = evaluation.pooled
+    rows: list[Row] = []
+    for code in pooled.codes:
+        counts = pooled.of_class(code)
+        rows.append(
+            {
+                "code": code,
+                "dice": counts.dice,
+                "jaccard": counts.jaccard,
+                "precision": counts.precision,
+                "recall": counts.recall,
+                "truth_px": counts.tp + counts.fn,
+                "pred_px": counts.tp + counts.fp,
+            }
+        )
+    return rows
+
+
+def _detection(counts: DetectionCounts) -> Row:
+    return {
+        "f1": counts.f1,
+        "precision": counts.precision,
+        "recall": counts.recall,
+        "tp": counts.tp,
+        "fp": counts.fp,
+        "fn": counts.fn,
+    }
+
+
+def _mean_distance(distance_sum: float, pairs: int) -> float:
+    return distance_sum / pairs if pairs else math.nan
+
+
+def _nulls(row: Mapping[str, Value]) -> Row:
+    return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in row.items()}

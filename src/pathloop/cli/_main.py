@@ -1,0 +1,66 @@
+"""Argument parser, errors to exit codes: 0 done, 1 failed with one line, 2 wrong usage, 130 interrupted."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+
+from pathloop import __version__
+from pathloop.cli import _demo, _evaluate, _export, _info, _models, _segment, _train
+from pathloop.core import PathloopError, UsageError
+
+__all__ = ["main"]
+
+EPILOG = """\
+start here:
+  pathloop demo                        segment the bundled sample and write pictures
+  pathloop info slide.svs              what is this slide, what is missing
+  pathloop segment slide.svs           objects and tissue into ./slide.pathloop
+  pathloop export slide.pathloop --format geojson -o out
+
+Every command explains itself: pathloop COMMAND --help
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.DEBUG if options.debug else logging.ERROR, format="%(name)s: %(message)s")
+    try:
+        code: int = options.run(options)
+    except KeyboardInterrupt:
+        print("pathloop: stopped; run the same command again to go on", file=sys.stderr)
+        return 130
+    except PathloopError as error:
+        return _failed(error, debug=options.debug)
+    except BrokenPipeError:
+        # whoever read our output has closed it; the shell calls that fine
+        sys.stderr.close()
+        return 0
+    except (OSError, MemoryError) as error:
+        return _failed(error, debug=options.debug)
+    return code
+
+
+def _failed(error: Exception, *, debug: bool) -> int:
+    if debug:
+        raise error
+    text = " ".join(str(error).split()) or type(error).__name__
+    print(f"pathloop: {text}", file=sys.stderr)
+    return 2 if isinstance(error, UsageError) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pathloop",
+        description="Segment H&E whole-slide images into nuclei, glands, lumina and tissue types.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"pathloop {__version__}")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks and log messages")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for module in (_info, _segment, _export, _evaluate, _train, _models, _demo):
+        module.add_parser(commands)
+    return parser

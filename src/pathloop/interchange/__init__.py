@@ -1,0 +1,60 @@
+"""Labels, objects and training sets in the files of other tools."""
+
+from pathloop.interchange._datasets import DATASETS, DatasetAdapter, iter_dataset, list_dataset, load_record
+from pathloop.interchange._derived import TISSUE_CLASSES, UNKNOWN_TISSUE, derive_tissue, split_touching
+from pathloop.interchange._derived_lumen import DerivedLumen, derive_lumen, open_lumina
+from pathloop.interchange._folds import assign_folds
+from pathloop.interchange._geojson import read_geojson, write_geojson
+from pathloop.interchange._geojson_feature import GeoJSONObject
+from pathloop.interchange._label_images import read_label_image
+from pathloop.interchange._object_table import (
+    ObjectTable,
+    OutlinedObject,
+    SlideIdentity,
+    iter_outlines,
+    object_uuid,
+    outlined_objects,
+)
+from pathloop.interchange._pairs import FilePair, pair_files
+from pathloop.interchange._point_tables import PointTable, read_points
+from pathloop.interchange._records import DatasetRecord, TrainingImage
+from pathloop.interchange._tables import ObjectRow, object_rows, read_objects_csv, write_objects_csv
+from pathloop.interchange._terms import DatasetTerms, dataset_terms
+
+__all__ = [
+    "DATASETS",
+    "TISSUE_CLASSES",
+    "UNKNOWN_TISSUE",
+    "DatasetAdapter",
+    "DatasetRecord",
+    "DatasetTerms",
+    "DerivedLumen",
+    "FilePair",
+    "GeoJSONObject",
+    "ObjectRow",
+    "ObjectTable",
+    "OutlinedObject",
+    "PointTable",
+    "SlideIdentity",
+    "TrainingImage",
+    "assign_folds",
+    "dataset_terms",
+    "derive_lumen",
+    "derive_tissue",
+    "iter_dataset",
+    "iter_outlines",
+    "list_dataset",
+    "load_record",
+    "object_rows",
+    "object_uuid",
+    "open_lumina",
+    "outlined_objects",
+    "pair_files",
+    "read_geojson",
+    "read_label_image",
+    "read_objects_csv",
+    "read_points",
+    "split_touching",
+    "write_geojson",
+    "write_objects_csv",
+]

@@ -1,0 +1,76 @@
+"""Label images in ordinary image files."""
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from pathloop.core import DataError
+
+__all__ = ["read_label_image"]
+
+_TIFF_SUFFIXES = (".tif", ".tiff")
+_LOSSY_SUFFIXES = (".jpg", ".jpeg", ".jp2", ".webp")
+
+
+def read_label_image(path: Path) -> NDArray[Any]:
+    """Read a label image, a mask or an image of class codes as it is.
+
+    Parameters
+    ----------
+    path
+        TIFF (also OME-TIFF; the first series at full size), or PNG and whatever else OpenCV reads unchanged.
+
+    Returns
+    -------
+    labels
+        (H, W) bool, or integers of 8, 16 or 32 bit (signed or not); values >= 0 as stored.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, unreadable, lossy (JPEG), has several channels or pages, is not integer, or holds
+        negative values.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    suffix = path.suffix.lower()
+    if suffix in _LOSSY_SUFFIXES:
+        raise DataError(f"{path}: a {suffix} file is no label image, compression changes its ids; use PNG or TIFF")
+    labels = _read_tiff(path) if suffix in _TIFF_SUFFIXES else _read_other(path)
+    if labels.ndim != 2:
+        raise DataError(
+            f"{path}: has shape {' x '.join(str(n) for n in labels.shape)}, not one channel; "
+            "give a single-channel label image (0 = background, one number an object), not a colour image"
+        )
+    if labels.dtype.kind not in "biu":
+        raise DataError(f"{path}: holds {labels.dtype} values; a label image holds whole numbers of 8, 16 or 32 bit")
+    if labels.dtype.kind == "i" and labels.size and labels.min() < 0:
+        raise DataError(f"{path}: holds negative values; a label image has 0 for background and ids above 0")
+    return labels
+
+
+def _read_tiff(path: Path) -> NDArray[Any]:
+    try:
+        with tifffile.TiffFile(path) as file:
+            image = file.series[0].levels[0].asarray()
+    except (OSError, ValueError, LookupError, RuntimeError, struct.error, tifffile.TiffFileError) as error:
+        # RuntimeError: what the decoders raise on damaged tiles
+        raise DataError(f"{path}: not readable as TIFF ({error})") from error
+    # an axis of length 1 is no channel, as long as two axes for the picture remain
+    while image.ndim > 2 and 1 in (image.shape[0], image.shape[-1]):
+        image = image[0] if image.shape[0] == 1 else image[..., 0]
+    return np.asarray(image)
+
+
+def _read_other(path: Path) -> NDArray[Any]:
+    # from memory, since OpenCV cannot open every path on every system
+    data = np.fromfile(path, np.uint8)
+    image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    if image is None:
+        raise DataError(f"{path}: not readable as an image; give a label image as TIFF or PNG")
+    return np.asarray(image)

@@ -1,0 +1,178 @@
+"""Export a project's objects, labels and maps to the files of other tools."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pathloop.core import Event, JobFinished, ProjectError, Rect, StageProgress, UsageError, write_text
+from pathloop.interchange import (
+    ObjectTable,
+    OutlinedObject,
+    SlideIdentity,
+    object_rows,
+    outlined_objects,
+    write_geojson,
+    write_objects_csv,
+)
+from pathloop.loop._tissue_regions import tissue_regions
+from pathloop.rasters import LabelPyramid, write_tiff_pyramid
+from pathloop.store import OBJECT_STATES, Project, SlideRecord, TissueMap
+
+__all__ = ["EXPORT_FORMATS", "ExportRequest", "export"]
+
+ExportFormat = Literal["labels-tiff", "geojson", "csv"]
+EXPORT_FORMATS: tuple[ExportFormat, ...] = ("labels-tiff", "geojson", "csv")
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """What to export, and where to.
+
+    Parameters
+    ----------
+    project
+        Project folder; only read.
+    format
+        ``labels-tiff``, ``geojson`` or ``csv``.
+    output
+        Folder; created.
+    slide_id
+        One slide; None = all.
+    roi
+        Level-0 pixels: label images are cut to it, tables and outlines keep the objects whose box meets it.
+    with_tissue
+        ``geojson``: also write the tissue map as regions.
+    """
+
+    project: Path
+    format: ExportFormat
+    output: Path
+    slide_id: str | None = None
+    roi: Rect | None = None
+    with_tissue: bool = False
+
+
+def export(request: ExportRequest) -> Iterator[Event]:
+    """Write one set of files a slide; each file is complete or not there.
+
+    Yields
+    ------
+    Event
+        `StageProgress` a file; the last one is `JobFinished` with the names of the files.
+
+    Raises
+    ------
+    ProjectError
+        If the project holds nothing to export, or an interrupted run left a slide half replaced.
+    UsageError
+        If the region of interest lies outside a slide, or the format is unknown.
+    """
+    if request.format not in EXPORT_FORMATS:
+        raise UsageError(f"unknown format {request.format!r}; known: {', '.join(EXPORT_FORMATS)}")
+    written: list[str] = []
+    with Project.open(request.project, write=False) as project:
+        slides = [project.slide(request.slide_id)] if request.slide_id else project.slides()
+        _check(project, slides, request.roi)
+        for record in slides:
+            files = {"labels-tiff": _labels, "geojson": _geojson, "csv": _csv}[request.format](project, record, request)
+            for stage, path in files:
+                written.append(path.name)
+                yield StageProgress(record.slide_id, stage, len(written), 0)
+    yield JobFinished(request.output, {"files": written})
+
+
+def _check(project: Project, slides: list[SlideRecord], roi: Rect | None) -> None:
+    if not any(project.tasks(record.slide_id) for record in slides):
+        raise ProjectError(f"{project.path}: nothing was segmented yet; run 'pathloop segment' first")
+    for record in slides:
+        if project.pending(record.slide_id):
+            raise ProjectError(
+                f"{project.path}: slide {record.slide_id!r} is being segmented, or a run on it was interrupted;"
+                " run the same 'pathloop segment' command again, then export"
+            )
+        if roi is not None and roi.intersect(Rect(0, 0, *record.shape)).area == 0:
+            raise UsageError(f"the region of interest lies outside slide {record.slide_id!r} {record.shape}")
+
+
+def _window(record: SlideRecord, roi: Rect | None) -> Rect:
+    whole = Rect(0, 0, *record.shape)
+    return whole if roi is None else roi.intersect(whole)
+
+
+def _labels(project: Project, record: SlideRecord, request: ExportRequest) -> Iterator[tuple[str, Path]]:
+    window = _window(record, request.roi)
+    for task in project.tasks(record.slide_id):
+        path = request.output / f"{record.slide_id}_{task}.tif"
+        source = partial(_ids, project.labels(record.slide_id, task), window)
+        write_tiff_pyramid(path, source, shape=window.shape, um_per_px=record.scale)
+        yield f"{task} labels", path
+    tissue = project.tissue(record.slide_id)
+    if tissue is not None:
+        path = request.output / f"{record.slide_id}_tissue.tif"
+        codes = partial(_tissue_codes, tissue, window)
+        write_tiff_pyramid(path, codes, shape=window.shape, um_per_px=record.scale)
+        write_text(path.with_suffix(".json"), json.dumps(_legend(tissue), indent=2) + "\n")
+        yield "tissue map", path
+
+
+def _ids(pyramid: LabelPyramid, window: Rect, rect: Rect) -> NDArray[np.uint32]:
+    return pyramid.read(rect.shift(window.y, window.x)).astype(np.uint32)
+
+
+def _tissue_codes(tissue: TissueMap, window: Rect, rect: Rect) -> NDArray[np.uint8]:
+    """Class codes of a level-0 rectangle: each pixel takes the cell that its centre lies in."""
+    place = rect.shift(window.y, window.x)
+    rows = np.floor((np.arange(place.y, place.bottom) + 0.5 - tissue.origin_px[0]) / tissue.cell_px[0]).astype(int)
+    cols = np.floor((np.arange(place.x, place.right) + 0.5 - tissue.origin_px[1]) / tissue.cell_px[1]).astype(int)
+    rows = np.clip(rows, 0, tissue.codes.shape[0] - 1)
+    cols = np.clip(cols, 0, tissue.codes.shape[1] - 1)
+    return tissue.codes[np.ix_(rows, cols)]
+
+
+def _legend(tissue: TissueMap) -> dict[str, object]:
+    """Schema: ``codes`` maps each pixel value to a name and an sRGB colour; 0 is "not run"."""
+    classes = zip(tissue.class_names, tissue.class_colors, strict=True)
+    codes: dict[str, object] = {"0": {"name": "not run", "color": None}}
+    codes |= {str(code): {"name": name, "color": list(color)} for code, (name, color) in enumerate(classes, start=1)}
+    return {"format_version": 1, "cell_px_level0": list(tissue.cell_px), "codes": codes}
+
+
+def _identity(project: Project, record: SlideRecord) -> SlideIdentity:
+    return SlideIdentity(project.uuid, record.slide_id, record.scale)
+
+
+def _tables(project: Project, record: SlideRecord, roi: Rect | None) -> Iterator[ObjectTable]:
+    for task in project.tasks(record.slide_id):
+        states = project.object_states(record.slide_id, task)
+        names = np.array(OBJECT_STATES)[states.states]
+        for part in project.iter_objects(record.slide_id, task, area=roi):
+            rows = np.searchsorted(states.ids, part.ids)
+            classes = project.classes(task)
+            yield ObjectTable(task, part, classes, states=names[rows], locked=states.locked[rows])
+
+
+def _geojson(project: Project, record: SlideRecord, request: ExportRequest) -> Iterator[tuple[str, Path]]:
+    objects = chain.from_iterable(
+        outlined_objects(table, project.labels(record.slide_id, table.task).read)
+        for table in _tables(project, record, request.roi)
+    )
+    path = request.output / f"{record.slide_id}.geojson"
+    yield "outlines", write_geojson(path, objects, slide=_identity(project, record))
+    tissue = project.tissue(record.slide_id)
+    if request.with_tissue and tissue is not None:
+        regions: Iterator[OutlinedObject] = tissue_regions(tissue, record.shape)
+        path = request.output / f"{record.slide_id}_tissue.geojson"
+        yield "tissue regions", write_geojson(path, regions, slide=_identity(project, record))
+
+
+def _csv(project: Project, record: SlideRecord, request: ExportRequest) -> Iterator[tuple[str, Path]]:
+    identity = _identity(project, record)
+    rows = chain.from_iterable(object_rows(table, identity) for table in _tables(project, record, request.roi))
+    yield "object table", write_objects_csv(request.output / f"{record.slide_id}_objects.csv", rows)

@@ -1,0 +1,32 @@
+"""Encoders, decoders, heads and model files. This module imports no torch; `multitask` and `weights` do."""
+
+from pathloop.networks._card import (
+    CARD_NAME,
+    DEFAULT_MODEL,
+    WEIGHTS_NAME,
+    DataSource,
+    ModelCard,
+    bundled_models,
+    find_model,
+    read_card,
+    write_card,
+)
+from pathloop.networks._config import CERBERUS, ENCODERS, FAST, NetworkConfig
+from pathloop.networks._memory import keep_large_blocks
+
+__all__ = [
+    "CARD_NAME",
+    "CERBERUS",
+    "DEFAULT_MODEL",
+    "ENCODERS",
+    "FAST",
+    "WEIGHTS_NAME",
+    "DataSource",
+    "ModelCard",
+    "NetworkConfig",
+    "bundled_models",
+    "find_model",
+    "keep_large_blocks",
+    "read_card",
+    "write_card",
+]

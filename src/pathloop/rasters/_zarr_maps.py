@@ -1,0 +1,99 @@
+"""Small two-dimensional maps as zarr v3, and folders that appear whole."""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+import zarr.errors
+from numpy.typing import NDArray
+
+from pathloop.core import DataError
+
+__all__ = ["new_folder", "read_map", "write_map"]
+
+MAP_VERSION = 1
+CHUNK = 512
+
+
+def write_map(path: Path, values: NDArray[np.uint8], attributes: Mapping[str, Any]) -> None:
+    """Write a small two-dimensional uint8 map with its attributes; replaces the old one in one step.
+
+    Parameters
+    ----------
+    path
+        The folder of the zarr array.
+    values
+        (rows, columns), uint8, not empty.
+    attributes
+        Plain values.
+    """
+    with new_folder(path) as folder:
+        array = zarr.create_array(
+            store=folder,
+            shape=values.shape,
+            chunks=(min(values.shape[0], CHUNK), min(values.shape[1], CHUNK)),
+            dtype=np.uint8,
+            fill_value=0,
+            zarr_format=3,
+            attributes={"version": MAP_VERSION, **attributes},
+            dimension_names=("y", "x"),
+        )
+        array[:] = values
+
+
+def read_map(path: Path) -> tuple[NDArray[np.uint8], dict[str, Any]] | None:
+    """Values and attributes of a map; None where there is none.
+
+    Raises
+    ------
+    DataError
+        If it is damaged, or a newer version of pathloop wrote it.
+    """
+    for folder in (path, _old(path), path):  # a writer was between its two renames, or died there
+        try:
+            array = zarr.open_array(store=folder, mode="r", zarr_format=3)
+            attributes: dict[str, Any] = dict(array.attrs)
+            values = np.asarray(array[:], dtype=np.uint8)
+            version = int(attributes["version"])
+        except FileNotFoundError:
+            continue
+        except (OSError, KeyError, TypeError, ValueError, zarr.errors.BaseZarrError) as error:
+            raise DataError(f"{path}: damaged map ({error}); restore it from a copy") from error
+        if version > MAP_VERSION:
+            raise DataError(f"{path}: written by a newer pathloop (map format {version}); update pathloop")
+        return values, attributes
+    return None
+
+
+def _old(path: Path) -> Path:
+    return path.with_name(f".{path.name}.old")
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder that takes the place of ``path`` when the block ends without an error.
+
+    Folders cannot be exchanged in one step everywhere: the old one is kept under another name until the new one
+    is in place.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        temporary.chmod(path.parent.stat().st_mode & 0o777)  # mkdtemp makes private folders
+        yield temporary
+        old = _old(path)
+        if path.exists():
+            if old.exists():
+                shutil.rmtree(old)
+            path.rename(old)
+        temporary.rename(path)
+        if old.exists():
+            shutil.rmtree(old)
+    finally:
+        if temporary.exists():
+            shutil.rmtree(temporary)

@@ -1,0 +1,266 @@
+"""A slide: one virtual RGB image over whatever levels and tiles a file holds."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import dask.array as da
+import numpy as np
+from numpy.typing import NDArray
+
+from pathloop.core import Rect, Scale, SlideError, UnknownScaleError, UsageError
+from pathloop.rasters import resample, source_rect
+from pathloop.slides._cache import TileCache
+from pathloop.slides._fingerprint import file_fingerprint
+from pathloop.slides._levels import Level, SlideHeader
+
+__all__ = ["Slide"]
+
+WHITE = 255
+CACHE_BYTES = 128 * 2**20
+CHUNK_PX = 512
+PIECE_PX = 4096  # source pixels along an axis that one resampling step holds
+RELATIVE_TOLERANCE = 1e-9
+
+
+class Slide(ABC):
+    """An open slide; made by `open_slide`, closed by ``close()`` or a ``with`` block.
+
+    Reads may come from several threads at once. Pickling stores the path and the given scale; unpickling opens the file
+    again.
+
+    Attributes
+    ----------
+    path
+        The file.
+    shape
+        (height, width) of level 0, px.
+    scale
+        um per px of level 0; None where the file states none (or one outside 0.05 .. 20) and none was given.
+    format
+        The kind of file: ``aperio``, ``ome-tiff``, ``tiff``, ``png``, OpenSlide's vendor name, ...
+    objective_power
+        Magnification that the file states, or None.
+    associated
+        Names of the label, macro and thumbnail images in the file. They may show a patient's name: never show them
+        unasked.
+    """
+
+    def __init__(self, path: Path, header: SlideHeader, *, um_per_px: float | None = None) -> None:
+        self.path = path
+        self.shape = header.levels[0].shape
+        self.scale = header.scale if um_per_px is None else Scale.isotropic(um_per_px)
+        self.format = header.format
+        self.objective_power = header.objective_power
+        self.associated = header.associated
+        self._layouts = header.levels
+        self._given_um_per_px = um_per_px
+        self._cache = TileCache(CACHE_BYTES)
+        self._closed = False
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hexadecimal identity of the file's content, whatever its path: sizes and samples of the bytes, hashed."""
+        return file_fingerprint(self.path)
+
+    @cached_property
+    def levels(self) -> tuple[Level, ...]:
+        """The pyramid, finest level first."""
+        return tuple(
+            Level(layout.shape, layout.downsample, self._dask(index), self._zarr(index))
+            for index, layout in enumerate(self._layouts)
+        )
+
+    def shape_at(self, um_per_px: float) -> tuple[int, int]:
+        """(height, width) of the slide at a scale: the pixels whose centre lies on the slide, at least 1.
+
+        Raises
+        ------
+        UnknownScaleError
+            If the slide's own scale is not known.
+        UsageError
+            If ``um_per_px`` is not a positive number.
+        """
+        return self._shape_for(self._step(um_per_px))
+
+    def shape_downsampled(self, downsample: float) -> tuple[int, int]:
+        """Like `shape_at`, with the scale given as level-0 pixels per pixel (> 0): needs no um per px."""
+        return self._shape_for(_isotropic_step(downsample))
+
+    def read(self, rect: Rect, um_per_px: float | None = None) -> NDArray[np.uint8]:
+        """Pixels of a rectangle at any scale.
+
+        Parameters
+        ----------
+        rect
+            In pixels of the virtual image whose pixels are ``um_per_px`` x ``um_per_px`` and whose top-left corner is
+            the slide's: pixel centre (y + 0.5) * um_per_px / scale.y - 0.5 in level-0 pixels. May reach over the edges.
+        um_per_px
+            The scale; None reads level-0 pixels as they are.
+
+        Returns
+        -------
+        ndarray
+            (rect.height, rect.width, 3) uint8 RGB, white outside the slide. Averaged down from the nearest finer level
+            (interpolated up only where level 0 itself is coarser). Pieces of a rectangle equal it, bit for bit.
+
+        Raises
+        ------
+        UnknownScaleError
+            If ``um_per_px`` is given and the slide's own scale is not known.
+        SlideError
+            If the slide is closed or the file is damaged.
+        """
+        if um_per_px is None:
+            return self.read_level(0, rect)
+        return self._read_at(rect, self._step(um_per_px))
+
+    def read_downsampled(self, rect: Rect, downsample: float) -> NDArray[np.uint8]:
+        """Like `read`, with the scale given as level-0 pixels per pixel (> 0): needs no um per px."""
+        return self._read_at(rect, _isotropic_step(downsample))
+
+    def read_level(self, level: int, rect: Rect) -> NDArray[np.uint8]:
+        """Pixels of one level as they are: (rect.height, rect.width, 3) uint8; ``rect`` in that level's pixels."""
+        if self._closed:
+            raise SlideError(f"{self.path} is closed: open the slide again to read from it")
+        layout = self._layouts[level]
+        out = np.full((*rect.shape, 3), WHITE, np.uint8)
+        inside = rect.intersect(Rect(0, 0, *layout.shape))
+        if inside.area == 0:
+            return out
+        tile_h, tile_w = layout.tile
+        for row in range(inside.y // tile_h, -(-inside.bottom // tile_h)):
+            for column in range(inside.x // tile_w, -(-inside.right // tile_w)):
+                tile = self._tile(level, row, column)
+                place = Rect(row * tile_h, column * tile_w, *tile.shape[:2])
+                part = place.intersect(inside)
+                out[part.relative_to(rect).slices] = tile[part.relative_to(place).slices]
+        return out
+
+    @abstractmethod
+    def read_associated(self, name: str) -> NDArray[np.uint8]:
+        """An image of ``associated`` as (h, w, 3) uint8; it may show a patient's name. UsageError for other names."""
+
+    def close(self) -> None:
+        """Close the file; further reads raise SlideError. Closing twice is fine."""
+        if not self._closed:
+            self._closed = True
+            self._cache.clear()
+            self._close_file()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        scale = "scale unknown" if self.scale is None else f"{self.scale.um_per_px:.4g} um/px"
+        return f"<Slide {self.path.name}: {self.shape[0]} x {self.shape[1]} px, {scale}, {len(self._layouts)} levels>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from pathloop.slides._open import reopen  # the readers import this module
+
+        return reopen, (self.path, self._given_um_per_px)
+
+    @abstractmethod
+    def _decode_tile(self, level: int, row: int, column: int) -> NDArray[np.uint8]:
+        """One file tile as (h, w, 3) uint8; may be cut at, or reach over, the level's edge. SlideError if damaged."""
+
+    @abstractmethod
+    def _close_file(self) -> None:
+        """Release the file."""
+
+    def _zarr(self, level: int) -> Any | None:
+        """A zarr array of the same pixels as the level, where the reader has one."""
+        return None
+
+    def _tile(self, level: int, row: int, column: int) -> NDArray[np.uint8]:
+        return self._cache.fetch((level, row, column), lambda: self._decode_tile(level, row, column))
+
+    def _dask(self, level: int) -> da.Array:
+        layout = self._layouts[level]
+        chunks = tuple(
+            min(tile * max(1, round(CHUNK_PX / tile)), size)
+            for tile, size in zip(layout.tile, layout.shape, strict=True)
+        )
+        pixels: da.Array = da.from_array(  # type: ignore[no-untyped-call]
+            _LevelPixels(self, level),
+            chunks=(*chunks, 3),
+            name=f"slide-{self.fingerprint[:32]}-{level}",
+            asarray=False,
+            meta=np.empty((0, 0, 0), np.uint8),
+        )
+        return pixels
+
+    def _step(self, um_per_px: float) -> tuple[float, float]:
+        """Level-0 pixels per pixel at a scale."""
+        if not (math.isfinite(um_per_px) and um_per_px > 0):
+            raise UsageError(f"um per px must be a positive number, got {um_per_px:g}")
+        if self.scale is None:
+            raise UnknownScaleError(
+                f"{self.path}: the file states no usable um per px; give it with --um-per-px (um_per_px in Python)"
+            )
+        return um_per_px / self.scale.y, um_per_px / self.scale.x
+
+    def _shape_for(self, step: tuple[float, float]) -> tuple[int, int]:
+        height, width = (
+            max(1, math.floor(size / each + 0.5 + RELATIVE_TOLERANCE))
+            for size, each in zip(self.shape, step, strict=True)
+        )
+        return height, width
+
+    def _read_at(self, rect: Rect, step: tuple[float, float]) -> NDArray[np.uint8]:
+        if all(math.isclose(each, 1, rel_tol=RELATIVE_TOLERANCE) for each in step):
+            return self.read_level(0, rect)
+        level = self._finer_level(step)
+        layout = self._layouts[level]
+        inner = step[0] / layout.downsample[0], step[1] / layout.downsample[1]
+        out = np.full((*rect.shape, 3), WHITE, np.uint8)
+        for piece in _pieces(rect.intersect(Rect(0, 0, *self._shape_for(step))), inner):
+            source = self.read_level(level, source_rect(piece, step=inner, size=layout.shape))
+            out[piece.relative_to(rect).slices] = resample(source, piece, step=inner, size=layout.shape)
+        return out
+
+    def _finer_level(self, step: tuple[float, float]) -> int:
+        """The coarsest level that is not coarser than asked for (level 0 if all are)."""
+        limit = 1 + RELATIVE_TOLERANCE
+        fine = [
+            index
+            for index, layout in enumerate(self._layouts)
+            if layout.downsample[0] <= step[0] * limit and layout.downsample[1] <= step[1] * limit
+        ]
+        return fine[-1] if fine else 0
+
+
+class _LevelPixels:
+    """A level as the array-like that dask slices."""
+
+    def __init__(self, slide: Slide, level: int) -> None:
+        self._slide = slide
+        self._level = level
+        self.shape = (*slide._layouts[level].shape, 3)
+        self.dtype = np.dtype(np.uint8)
+        self.ndim = 3
+
+    def __getitem__(self, key: tuple[slice, slice, slice]) -> NDArray[np.uint8]:
+        (top, bottom, _), (left, right, _) = key[0].indices(self.shape[0]), key[1].indices(self.shape[1])
+        rect = Rect.from_bounds(top, left, bottom, right)
+        return self._slide.read_level(self._level, rect)[:: key[0].step, :: key[1].step, key[2]]
+
+
+def _isotropic_step(downsample: float) -> tuple[float, float]:
+    if not (math.isfinite(downsample) and downsample > 0):
+        raise UsageError(f"a downsample must be a positive number, got {downsample:g}")
+    return downsample, downsample
+
+
+def _pieces(rect: Rect, step: tuple[float, float]) -> Iterator[Rect]:
+    """Cut a target rectangle so that each piece needs a bounded number of source pixels."""
+    height, width = (max(1, int(PIECE_PX / each)) for each in step)
+    for y in range(rect.y, rect.bottom, height):
+        for x in range(rect.x, rect.right, width):
+            yield Rect.from_bounds(y, x, min(y + height, rect.bottom), min(x + width, rect.right))

@@ -1,0 +1,21 @@
+"""The project folder: slides, objects, label pyramids, maps and runs, with one writer and any number of readers."""
+
+from pathloop.store._project import Project
+from pathloop.store._records import ObjectCounts, ObjectStates, RunRecord, SlideRecord, TissueMap, UncertaintyMap
+from pathloop.store._replacement import Replacement
+from pathloop.store._schema import OBJECT_STATES, SCHEMA_VERSION
+from pathloop.store._slides import slide_stem
+
+__all__ = [
+    "OBJECT_STATES",
+    "SCHEMA_VERSION",
+    "ObjectCounts",
+    "ObjectStates",
+    "Project",
+    "Replacement",
+    "RunRecord",
+    "SlideRecord",
+    "TissueMap",
+    "UncertaintyMap",
+    "slide_stem",
+]

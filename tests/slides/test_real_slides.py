@@ -1,0 +1,87 @@
+"""Real slides, where they are at hand."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import openslide
+import pytest
+from slide_reader_tests import SlideReaderTests
+
+from pathloop.core import Rect, SlideError, UnknownScaleError
+from pathloop.slides import open_slide, tissue_mask
+
+
+@pytest.mark.parametrize(
+    "name", ["open/whole_slide/cmu_small_region.svs", "restricted/whole_slide/tcga-cr-7395-01a-01-ts1.svs"]
+)
+def test_every_level_equals_openslide(data_dir: Path, name: str) -> None:
+    with openslide.OpenSlide(data_dir / name) as reference, open_slide(data_dir / name) as slide:
+        assert len(slide.levels) == reference.level_count
+        for index, size in enumerate(reference.level_dimensions):
+            width, height = (min(1_500, each) for each in size)
+            expected = np.asarray(reference.read_region((0, 0), index, (width, height)).convert("RGB"))
+            np.testing.assert_array_equal(slide.read_level(index, Rect(0, 0, height, width)), expected)
+        assert set(slide.associated) == set(reference.associated_images)
+        for image in slide.associated:
+            expected = np.asarray(reference.associated_images[image].convert("RGB"))
+            np.testing.assert_array_equal(slide.read_associated(image), expected)
+
+
+class TestAperioFile(SlideReaderTests):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def slide_path(cls, data_dir: Path) -> Path:
+        return data_dir / "open" / "whole_slide" / "cmu_small_region.svs"
+
+    def test_facts(self, slide) -> None:
+        assert slide.shape == (2967, 2220)
+        assert (slide.scale.y, slide.scale.x) == (0.499, 0.499)
+        assert slide.objective_power == 20
+        assert slide.associated == ("label", "macro", "thumbnail")
+
+    def test_tissue(self, slide) -> None:
+        found = tissue_mask(slide)
+        assert 0.37 < found.mask.mean() < 0.47
+        assert found.mask[150, 60]  # dense epithelium
+        assert not found.mask[:60, :40].any()
+
+
+def test_ome(data_dir: Path) -> None:
+    with open_slide(data_dir / "open" / "whole_slide" / "OS-1-detail.ome.tif") as slide:
+        assert slide.format == "ome-tiff"
+        assert slide.scale.um_per_px == pytest.approx(0.2271, abs=1e-4)
+        assert slide.shape == (1101, 1101)
+        assert slide.shape_at(0.5) == (500, 500)
+        assert tissue_mask(slide).mask.mean() > 0.99
+
+
+def test_jpeg_2000_without_scale(data_dir: Path) -> None:
+    with open_slide(data_dir / "restricted" / "whole_slide" / "tcga-cr-7395-01a-01-ts1.svs") as slide:
+        assert slide.scale is None
+        assert slide.shape == (3567, 4443)
+        assert [level.downsample for level in slide.levels] == [(1.0, 1.0), (2.0, 2.0)]
+        with pytest.raises(UnknownScaleError, match="--um-per-px"):
+            slide.read(Rect(0, 0, 8, 8), 0.5)
+        assert 0.6 < tissue_mask(slide).mask.mean() < 0.72
+
+
+def test_dicom_opens_or_says_why_not(data_dir: Path) -> None:
+    path = data_dir / "restricted" / "whole_slide" / "pathml_small_dicom.dcm"
+    with pytest.raises(SlideError, match=r"pathml_small_dicom\.dcm.*OpenSlide") as error:
+        open_slide(path)
+    assert "\n" not in str(error.value)
+
+
+def test_outlined_glands_are_tissue(data_dir: Path) -> None:
+    """Outlined glands lie on the mask (but for a wide lumen cut by an image's edge, which looks like glass)."""
+    shares = []
+    for path in sorted((data_dir / "restricted" / "glas" / "images").iterdir())[::6]:
+        labels = cv2.imread(str(path.parents[1] / "labels" / f"{path.stem}.png"), cv2.IMREAD_UNCHANGED) > 0
+        with open_slide(path, um_per_px=0.62) as slide:
+            found = tissue_mask(slide).mask
+        glands = cv2.resize(labels.astype(np.uint8), found.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
+        shares.append(found[glands].mean())
+    assert len(shares) > 10
+    assert np.mean(shares) > 0.98
+    assert sorted(shares)[1] > 0.99
