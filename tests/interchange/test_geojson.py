@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import shapely
 import shapely.geometry
-from drawn_objects import TUMOR, crop, table_of
+from drawn_features import TUMOR, crop, table_of
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from drawn_objects import STROMA, TUMOR, crop, instances_of
+from drawn_features import STROMA, TUMOR, crop, instances_of
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp

@@ -48,7 +48,7 @@ def stop_after(settings: TrainConfig, step: int) -> None:
 @pytest.mark.parametrize("ema", [0.0, pytest.param(0.9, marks=pytest.mark.slow)])
 def test_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, ema: float) -> None:
     """Bit by bit: weights, buffers, moments, and averages."""
-    changes = {"steps": 5, "ema": ema, "augment": config().augment, "segmentation_share": 0.5}
+    changes = {"steps": 4, "ema": ema, "segmentation_share": 0.5, "checkpoint_every": 100}
     whole, parts = config(**changes, output=tmp_path / "whole"), config(**changes, output=tmp_path / "parts")
     expected = trained(whole)
     stop_after(parts, 2)
@@ -78,6 +78,7 @@ def test_events_of_a_run(tmp_path: Path) -> None:
     assert saved.path == tmp_path / CHECKPOINT_NAME
 
 
+@pytest.mark.slow
 def test_closing_writes_a_checkpoint(tmp_path: Path) -> None:
     settings = config(steps=50, checkpoint_every=50, output=tmp_path)
     stop_after(settings, 1)
@@ -89,6 +90,7 @@ def test_closing_writes_a_checkpoint(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == [CHECKPOINT_NAME]
 
 
+@pytest.mark.slow
 def test_finished_run_does_nothing_more(tmp_path: Path) -> None:
     settings = config(steps=1, output=tmp_path)
     list(fit(job_of(settings)))
@@ -112,14 +114,15 @@ def test_best_model_is_kept_or_the_latest_without_scores(
     tmp_path: Path, values: tuple[float | None, ...], best: list[int]
 ) -> None:
     kept: list[int] = []
-    settings = config(steps=3, validate_every=1, batch=1, patch_batch=1, output=tmp_path)
+    settings = config(steps=3, validate_every=1, batch=2, patch_batch=2, output=tmp_path)
     events = list(fit(job_of(settings, scores(*values), kept)))
     assert kept == best
     assert [event.step for event in events if isinstance(event, Evaluated) and event.is_best] == best
 
 
+@pytest.mark.slow
 def test_best_score_survives_a_stop(tmp_path: Path) -> None:
-    settings = config(steps=3, validate_every=1, batch=1, output=tmp_path, segmentation_share=1.0)
+    settings = config(steps=3, validate_every=1, batch=2, output=tmp_path, segmentation_share=1.0)
     events = fit(job_of(settings, scores(0.9)))
     for event in events:
         if isinstance(event, Evaluated):
@@ -130,13 +133,14 @@ def test_best_score_survives_a_stop(tmp_path: Path) -> None:
     assert kept == [3]
 
 
+@pytest.mark.slow
 def test_validation_that_was_cut_short_is_made_up(tmp_path: Path) -> None:
     """A run stopped while it validates its last step must still leave a model."""
 
     def interrupted(_: MultiTaskNetwork) -> Metrics:
         raise KeyboardInterrupt
 
-    settings = config(steps=1, batch=1, output=tmp_path, segmentation_share=1.0)
+    settings = config(steps=1, batch=2, output=tmp_path, segmentation_share=1.0)
     with pytest.raises(KeyboardInterrupt):
         list(fit(job_of(settings, interrupted)))
     kept: list[int] = []
@@ -168,8 +172,9 @@ def test_averaged_weights_are_validated_and_training_goes_on_with_its_own(tmp_pa
     assert job.network.training
 
 
+@pytest.mark.slow
 def test_diverged_run_keeps_its_last_good_checkpoint(tmp_path: Path) -> None:
-    settings = config(steps=4, batch=1, checkpoint_every=1, output=tmp_path, segmentation_share=1.0)
+    settings = config(steps=4, batch=2, checkpoint_every=1, output=tmp_path, segmentation_share=1.0)
     job = job_of(settings)
     events = fit(job)
     while not isinstance(next(events), CheckpointSaved):
@@ -193,8 +198,9 @@ def failure(settings: TrainConfig) -> str:
     return message
 
 
+@pytest.mark.slow
 def test_checkpoints_that_cannot_be_resumed(tmp_path: Path) -> None:
-    settings = config(steps=3, batch=1, output=tmp_path, segmentation_share=1.0)
+    settings = config(steps=3, batch=2, output=tmp_path, segmentation_share=1.0)
     stop_after(settings, 1)
     path = tmp_path / CHECKPOINT_NAME
     good = path.read_bytes()
@@ -211,8 +217,9 @@ def test_checkpoints_that_cannot_be_resumed(tmp_path: Path) -> None:
     assert "states no step" in failure(settings)
 
 
+@pytest.mark.slow
 def test_settings_that_may_change_when_a_run_resumes(tmp_path: Path) -> None:
-    settings = config(steps=2, batch=1, output=tmp_path, segmentation_share=1.0)
+    settings = config(steps=2, batch=2, output=tmp_path, segmentation_share=1.0)
     stop_after(settings, 1)
     fit_changes = {"workers": 0, "log_every": 2, "checkpoint_every": 7, "validate_every": 1, "precision": "bf16"}
     changed = settings.model_copy(

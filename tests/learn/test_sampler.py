@@ -1,13 +1,14 @@
 """The task sampler: its statistics, its batches, and the loader that deals them to workers."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from torch.utils.data import DataLoader
-from training_sets import config, pool, training_image
+from training_sets import JOINT, classes, config, pool, training_image
 
-from pathloop.core import TrainingError
+from pathloop.core import LabelSchema, TaskSpec, TrainingError
 from pathloop.learn._fit import Steps
 from pathloop.learn._pool import SamplePool
 from pathloop.learn._sampler import Batch, TaskSampler
@@ -100,6 +101,18 @@ def test_rows_name_the_samples_that_own_a_task() -> None:
         if 50 < inside.sum() < inside.size - 50:
             green = batch.images[row][..., 1].astype(float)
             assert np.median(green[inside]) < np.median(green[target == 0])
+
+
+def test_patch_samples_of_one_cell_share_their_task() -> None:
+    """Batch norm of a patch head cannot train on a single cell."""
+    grade = TaskSpec(name="grade", output="patch", classes=classes("low", "high"))
+    item = training_image(0, (), tissue=True)
+    item = replace(item, labels={"grade": np.ones((80, 80), np.int32)})
+    found = pool(item, labels=LabelSchema(tasks=(*JOINT.tasks, grade)))
+    one_cell = TaskSampler(found, config(found.labels, patch_batch=2))
+    assert {len(set(names)) for _, names in plans(one_cell, 50)} == {1}
+    several = TaskSampler(found, config(found.labels, patch_batch=2, patch_side_px=64))
+    assert {len(set(names)) for _, names in plans(several, 50)} == {1, 2}
 
 
 def test_patch_batches_hold_cells(images: SamplePool) -> None:

@@ -1,7 +1,7 @@
 """Optimiser steps: dynamic freezing, masks of the samples, frozen networks, precision, schedule."""
 
 import math
-from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def only(batch: Batch, *tasks: str) -> Batch:
 
 
 @pytest.fixture
-def started() -> Iterator[tuple[MultiTaskNetwork, torch.optim.Optimizer, Batch]]:
+def started() -> tuple[MultiTaskNetwork, torch.optim.Optimizer, Batch]:
     """A network after two steps with all tasks, so that every parameter has momentum, and a batch of dense tasks."""
     network = network_of()
     fit = config().fit
@@ -58,7 +58,7 @@ def started() -> Iterator[tuple[MultiTaskNetwork, torch.optim.Optimizer, Batch]]
     train_step(network, optimizer, dense.batch(0), fit)
     train_step(network, optimizer, cells.batch(1), fit)
     assert all(bool(optimizer.state[parameter]["exp_avg"].any()) for parameter in network.parameters())
-    yield network, optimizer, dense.batch(2)
+    return network, optimizer, dense.batch(2)
 
 
 @pytest.mark.parametrize("absent", ["nuclei", "gland"])
@@ -163,7 +163,7 @@ def test_loss_that_is_not_finite_stops_before_the_weights_move() -> None:
     network.heads["nuclei"].layers[-1].bias.data[0] = math.inf
     before = {name: value.clone() for name, value in network.named_parameters()}
     batch = TaskSampler(pool(training_image(0)), config(segmentation_share=1.0)).batch(0)
-    with pytest.raises(TrainingError, match="at step 0; lower fit.learning_rate"):
+    with pytest.raises(TrainingError, match=r"at step 0; lower fit\.learning_rate"):
         train_step(network, make_optimizer(network, config().fit), batch, config().fit)
     assert all(torch.equal(value, before[name]) for name, value in network.named_parameters())
 
@@ -219,7 +219,7 @@ def test_cosine_falls_to_a_hundredth() -> None:
     rates = [learning_rate(fit, step) for step in range(10, 1000)]
     assert rates[0] == 1.0
     assert rates[-1] == pytest.approx(0.01, abs=1e-4)
-    assert all(a > b for a, b in zip(rates, rates[1:], strict=False))
+    assert all(a > b for a, b in pairwise(rates))
     assert rates[495] == pytest.approx(0.505, abs=1e-3)
 
 

@@ -50,21 +50,19 @@ def test_relative_data_paths_start_at_the_file(tmp_path: Path) -> None:
         ("train_folds = [0, 1]", "must not share a fold"),
         ("train_folds = [3]", "folds must lie in 0..2"),
         ("seed = -1", "seed"),
+        ("[fit]\nbatch = 1\npatch_px = 32", "fit.batch must be at least 2"),
+        ("[fit]\npatch_batch = 1", "fit.patch_batch must be at least 2"),
         ("[fit]\nsteps = 0", "fit.steps"),
     ],
 )
 def test_wrong_keys_are_named(tmp_path: Path, change: str, clue: str) -> None:
-    top, _, table = change.partition("[")
+    text = SMALL + change if change.startswith("[") else change + SMALL
     with pytest.raises(DataError) as caught:
-        read(tmp_path, top + "\n" + SMALL + ("[" + table if table else "") if not _is_top(change) else change + SMALL)
+        read(tmp_path, text)
     message = str(caught.value)
     assert clue in message
     assert "train.toml" in message
     assert "\n" not in message
-
-
-def _is_top(change: str) -> bool:
-    return not change.startswith("[")
 
 
 def test_no_data_is_an_error(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from pathloop.cli._options import Subparsers
 from pathloop.cli._progress import follow
 from pathloop.loop import SegmentRequest, segment, write_overlays
+from pathloop.predict import DEVICES
 from pathloop.slides import open_slide
 from pathloop.store import Project
 from pathloop.synth import sample_slide_path
@@ -27,7 +28,7 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("demo-output"), metavar="DIR", help="folder (default: %(default)s)"
     )
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="default: %(default)s")
+    parser.add_argument("--device", default="auto", choices=DEVICES, help="default: %(default)s")
     parser.set_defaults(run=run)
 
 

@@ -2,8 +2,10 @@
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from pathloop import __version__
 from pathloop.cli import _demo, _evaluate, _export, _info, _models, _segment, _train
@@ -24,19 +26,19 @@ Every command explains itself: pathloop COMMAND --help
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.DEBUG if options.debug else logging.ERROR, format="%(name)s: %(message)s")
     try:
         code: int = options.run(options)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         print("pathloop: stopped; run the same command again to go on", file=sys.stderr)
         return 130
     except PathloopError as error:
         return _failed(error, debug=options.debug)
     except BrokenPipeError:
-        # whoever read our output has closed it; the shell calls that fine
-        sys.stderr.close()
+        # whoever read our output has closed it, which is fine; the interpreter must not complain on its way out
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (OSError, MemoryError) as error:
         return _failed(error, debug=options.debug)
@@ -51,8 +53,16 @@ def _failed(error: Exception, *, debug: bool) -> int:
     return 2 if isinstance(error, UsageError) else 1
 
 
+class _Parser(argparse.ArgumentParser):
+    """Reports wrong usage in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print and exit."""
+        self.exit(2, f"pathloop: {message}; see {self.prog} --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="pathloop",
         description="Segment H&E whole-slide images into nuclei, glands, lumina and tissue types.",
         epilog=EPILOG,

@@ -1,7 +1,8 @@
 """Progress bars: events in, one line that moves, or JSON lines."""
 
+import contextlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Generator
 from types import TracebackType
 from typing import Self
 
@@ -22,13 +23,13 @@ from pathloop.core import (
 __all__ = ["ProgressLine", "follow"]
 
 
-def follow(events: Iterable[Event], *, as_json: bool = False) -> JobFinished:
+def follow(events: Generator[Event], *, as_json: bool = False) -> JobFinished:
     """Show a job's events until it ends; returns its last event.
 
     Closing happens on the way out, so Ctrl-C leaves whatever is finished recorded.
     """
     last: Event | None = None
-    with ProgressLine() as line:
+    with contextlib.closing(events), ProgressLine() as line:
         for event in events:
             last = event
             if as_json:
@@ -40,7 +41,7 @@ def follow(events: Iterable[Event], *, as_json: bool = False) -> JobFinished:
 
 
 class ProgressLine:
-    """One progress bar at a time, on standard error."""
+    """One progress bar at a time, on standard error; where that is no terminal, only messages."""
 
     def __init__(self) -> None:
         self._bar: tqdm[None] | None = None
@@ -99,7 +100,9 @@ class ProgressLine:
         self._key = key
         if total > 0:
             form = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {postfix}"
-            self._bar = tqdm(total=total, initial=done, desc=title, bar_format=form, file=sys.stderr, leave=False)
+            self._bar = tqdm(
+                total=total, initial=done, desc=title, bar_format=form, file=sys.stderr, leave=False, disable=None
+            )
 
     def _advance(self, done: int) -> None:
         if self._bar is not None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 
 from pathloop.core import DataError
@@ -55,6 +54,8 @@ def read_label_image(path: Path) -> NDArray[Any]:
 
 
 def _read_tiff(path: Path) -> NDArray[Any]:
+    import tifffile
+
     try:
         with tifffile.TiffFile(path) as file:
             image = file.series[0].levels[0].asarray()

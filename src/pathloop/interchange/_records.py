@@ -6,7 +6,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 
 from pathloop.core import DataError
@@ -160,6 +159,8 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
     if not path.is_file():
         raise DataError(f"{path}: no such image")
     if path.suffix.lower() in _TIFF_ENDINGS:
+        import tifffile
+
         try:
             with tifffile.TiffFile(path) as file:
                 series = file.series[0].levels[0]

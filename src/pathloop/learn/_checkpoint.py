@@ -58,7 +58,7 @@ def save_checkpoint(
                 tensors[f"optimizer.{key}.{names[id(parameter)]}"] = torch.as_tensor(value)
     for name, value in (average or {}).items():
         tensors[f"average.{name}"] = value
-    plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     with atomic_path(path) as temporary:
         save_file(plain, str(temporary), metadata={"format": str(FORMAT), "state": json.dumps(asdict(state))})
 

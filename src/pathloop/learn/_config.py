@@ -193,6 +193,11 @@ class TrainConfig(StrictConfig):
             raise ValueError(f"fit.patch_px must be a multiple of {stride}")
         if self.patch_side_px % self.network.cell_px:
             raise ValueError(f"fit.patch_side_px must be a multiple of the tissue cell, {self.network.cell_px}")
+        # batch norm cannot train on one value
+        if self.fit.batch == 1 and self.fit.patch_px == stride:
+            raise ValueError(f"fit.batch must be at least 2 for patches of {stride} px")
+        if self.fit.patch_batch == 1 and self.has_one_cell:
+            raise ValueError("fit.patch_batch must be at least 2 for patches of one tissue cell")
         return self
 
     @property
@@ -206,6 +211,11 @@ class TrainConfig(StrictConfig):
     def patch_side_px(self) -> int:
         """Side of a patch-classification sample; one cell unless the configuration says otherwise."""
         return self.fit.patch_side_px or self.network.cell_px
+
+    @property
+    def has_one_cell(self) -> bool:
+        """Whether a patch-classification sample is one cell."""
+        return self.patch_side_px == self.network.cell_px
 
     @classmethod
     def read(cls, path: Path) -> "TrainConfig":

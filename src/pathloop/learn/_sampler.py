@@ -63,7 +63,8 @@ class TaskSampler:
         dense = bool(pool.dense_tasks) and (not pool.patch_tasks or rng.random() < fit.segmentation_share)
         names = pool.dense_tasks if dense else pool.patch_tasks
         size = fit.batch if dense else fit.patch_batch
-        if fit.batching == "fixed":
+        # one cell of a task's own would leave its batch norm a single value
+        if fit.batching == "fixed" or (not dense and self.config.has_one_cell):
             return dense, [names[int(rng.integers(len(names)))]] * size
         return dense, [names[int(index)] for index in rng.integers(len(names), size=size)]
 

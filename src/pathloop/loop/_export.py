@@ -1,7 +1,7 @@
 """Export a project's objects, labels and maps to the files of other tools."""
 
-import json
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pathloop.core import Event, JobFinished, ProjectError, Rect, StageProgress, UsageError, write_text
+from pathloop.core import Event, JobFinished, Message, ProjectError, Rect, StageProgress, UsageError, write_json
 from pathloop.interchange import (
     ObjectTable,
     OutlinedObject,
@@ -59,7 +59,7 @@ class ExportRequest:
     with_tissue: bool = False
 
 
-def export(request: ExportRequest) -> Iterator[Event]:
+def export(request: ExportRequest) -> Generator[Event]:
     """Write one set of files a slide; each file is complete or not there.
 
     Yields
@@ -70,7 +70,8 @@ def export(request: ExportRequest) -> Iterator[Event]:
     Raises
     ------
     ProjectError
-        If the project holds nothing to export, or an interrupted run left a slide half replaced.
+        If the project holds nothing to export, an interrupted run left a slide half replaced, or the output cannot
+        be written.
     UsageError
         If the region of interest lies outside a slide, or the format is unknown.
     """
@@ -79,26 +80,49 @@ def export(request: ExportRequest) -> Iterator[Event]:
     written: list[str] = []
     with Project.open(request.project, write=False) as project:
         slides = [project.slide(request.slide_id)] if request.slide_id else project.slides()
-        _check(project, slides, request.roi)
         for record in slides:
+            _check(project, record, request.roi)
+        segmented = [record for record in slides if _is_segmented(project, record)]
+        if not segmented:
+            raise ProjectError(f"{project.path}: nothing was segmented yet; run 'pathloop segment' first")
+        for record in slides:
+            if record not in segmented:
+                yield Message(f"slide {record.slide_id!r}: not segmented yet, left out", level="warning")
+        for record in segmented:
             files = {"labels-tiff": _labels, "geojson": _geojson, "csv": _csv}[request.format](project, record, request)
-            for stage, path in files:
-                written.append(path.name)
-                yield StageProgress(record.slide_id, stage, len(written), 0)
+            with _writing(request.output):
+                for stage, path in files:
+                    written.append(path.name)
+                    yield StageProgress(record.slide_id, stage, len(written), 0)
     yield JobFinished(request.output, {"files": written})
 
 
-def _check(project: Project, slides: list[SlideRecord], roi: Rect | None) -> None:
-    if not any(project.tasks(record.slide_id) for record in slides):
-        raise ProjectError(f"{project.path}: nothing was segmented yet; run 'pathloop segment' first")
-    for record in slides:
-        if project.pending(record.slide_id):
-            raise ProjectError(
-                f"{project.path}: slide {record.slide_id!r} is being segmented, or a run on it was interrupted;"
-                " run the same 'pathloop segment' command again, then export"
-            )
-        if roi is not None and roi.intersect(Rect(0, 0, *record.shape)).area == 0:
-            raise UsageError(f"the region of interest lies outside slide {record.slide_id!r} {record.shape}")
+@contextlib.contextmanager
+def _writing(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise ProjectError(f"{output}: cannot be written ({reason}); choose another folder with -o") from error
+
+
+def _is_segmented(project: Project, record: SlideRecord) -> bool:
+    return bool(project.tasks(record.slide_id)) or project.tissue(record.slide_id) is not None
+
+
+def _check(project: Project, record: SlideRecord, roi: Rect | None) -> None:
+    """Refuse a slide on which one task may be new and another old."""
+    half_done = any(run.state == "running" and run.areas for run in project.runs(record.slide_id))
+    if half_done or project.pending(record.slide_id):
+        raise ProjectError(
+            f"{project.path}: slide {record.slide_id!r} is being segmented, or a run on it was interrupted;"
+            " run the same 'pathloop segment' command again, then export"
+        )
+    if roi is not None and roi.intersect(Rect(0, 0, *record.shape)).area == 0:
+        height, width = record.shape
+        raise UsageError(
+            f"{project.path}: the region of interest lies outside slide {record.slide_id!r} ({height} x {width} px)"
+        )
 
 
 def _window(record: SlideRecord, roi: Rect | None) -> Rect:
@@ -118,8 +142,9 @@ def _labels(project: Project, record: SlideRecord, request: ExportRequest) -> It
         path = request.output / f"{record.slide_id}_tissue.tif"
         codes = partial(_tissue_codes, tissue, window)
         write_tiff_pyramid(path, codes, shape=window.shape, um_per_px=record.scale)
-        write_text(path.with_suffix(".json"), json.dumps(_legend(tissue), indent=2) + "\n")
         yield "tissue map", path
+        write_json(path.with_suffix(".json"), _legend(tissue))
+        yield "tissue legend", path.with_suffix(".json")
 
 
 def _ids(pyramid: LabelPyramid, window: Rect, rect: Rect) -> NDArray[np.uint32]:

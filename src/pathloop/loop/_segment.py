@@ -1,7 +1,8 @@
 """Segment slides into a project: tiles, joining, level-0 labels, tables and maps."""
 
-import math
-from collections.abc import Iterator
+import contextlib
+import shutil
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from pathloop.core import (
     UsageError,
 )
 from pathloop.loop._finish import finish_slide
+from pathloop.loop._runs import is_segmented, run_parameters
 from pathloop.networks import DEFAULT_MODEL, ModelCard, find_model, read_card
 from pathloop.predict import (
     Engine,
@@ -23,6 +25,7 @@ from pathloop.predict import (
     choose_engine,
     load_engine,
     segment_tiles,
+    tiles_to_run,
 )
 from pathloop.slides import Slide, open_slide, tissue_mask
 from pathloop.store import Project
@@ -80,7 +83,7 @@ class SegmentRequest:
     precision: str | None = None
 
 
-def segment(request: SegmentRequest) -> Iterator[Event]:
+def segment(request: SegmentRequest) -> Generator[Event]:
     """Segment every slide of a request. Run it again after an interruption: finished tiles are not run twice.
 
     Every slide is opened and checked before anything is written, so a wrong file leaves no project behind.
@@ -105,30 +108,59 @@ def segment(request: SegmentRequest) -> Iterator[Event]:
     for path in request.slides:
         with open_slide(path, um_per_px=request.um_per_px) as slide:
             yield from _check_scale(slide, card, force=request.force)
-            _area(slide, request.roi, card.um_per_px)
+            _region(slide, request.roi)
     engine: Engine | None = None
-    totals = dict.fromkeys((task for task in tasks if card.labels[task].output == "instance"), 0)
-    with Project.open_or_create(request.project) as project:
+    slide_ids: list[str] = []
+    with _opened(request.project) as project:
         for path in request.slides:
             with open_slide(path, um_per_px=request.um_per_px) as slide:
                 tissue = tissue_mask(slide) if request.use_tissue_mask else None
                 if tissue is not None and not tissue.mask.any():
                     yield Message(f"{path.name}: no tissue found; running on the whole slide", level="warning")
                     tissue = None
-                area = _area(slide, request.roi, card.um_per_px)
-                job = TileJob(slide, card, tasks, area, tissue, choice, core_px)
+                job = TileJob(slide, card, tasks, _region(slide, request.roi), tissue, choice, core_px)
                 slide_id = _record_slide(project, slide)
-                run = project.begin_run(slide_id, job.run_key, _parameters(job, request), tasks=list(totals))
-                if run.state == "finished":
+                slide_ids.append(slide_id)
+                if is_segmented(project, slide_id, job):
                     yield Message(f"{path.name}: already segmented with these settings; nothing to do")
-                else:
-                    engine = engine or load_engine(folder, tasks, choice)
-                    tiles = TileFolder(run.folder)
-                    yield from segment_tiles(job, engine, tiles)
-                    yield from finish_slide(project, slide_id, job, tiles, roi=request.roi)
-                for task in totals:
-                    totals[task] += project.counts(slide_id, task).total
-    yield JobFinished(request.project, {"slides": len(request.slides), "objects": totals})
+                    continue
+                engine = engine or load_engine(folder, tasks, choice)
+                yield from _segment_slide(project, slide_id, job, engine)
+        slide_ids = list(dict.fromkeys(slide_ids))  # a copy of a slide is the same slide
+        objects = {
+            task: sum(project.counts(slide_id, task).total for slide_id in slide_ids)
+            for task in tasks
+            if card.labels[task].output == "instance"
+        }
+    yield JobFinished(request.project, {"slides": len(slide_ids), "objects": objects})
+
+
+def _segment_slide(project: Project, slide_id: str, job: TileJob, engine: Engine) -> Iterator[Event]:
+    name = job.slide.path.name
+    if not tiles_to_run(job):
+        yield Message(f"{name}: no tissue in this region; --no-tissue-mask runs on it all the same", level="warning")
+    run = project.begin_run(slide_id, job.run_key, run_parameters(job), tasks=job.instance_tasks)
+    tiles = TileFolder(run.folder)
+    yield from segment_tiles(job, engine, tiles)
+    yield from finish_slide(project, slide_id, job, tiles)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Project]:
+    """The project, made where it is missing; a new one is removed again if the job fails before its first tile."""
+    is_new = not path.exists() or (path.is_dir() and not any(path.iterdir()))
+    is_empty = False
+    try:
+        with Project.open_or_create(path) as project:
+            try:
+                yield project
+            except Exception:
+                runs = [run for slide in project.slides() for run in project.runs(slide.slide_id)]
+                is_empty = is_new and not any(run.finished or TileFolder(run.folder).done() for run in runs)
+                raise
+    finally:
+        if is_empty:
+            shutil.rmtree(path)
 
 
 def _tasks(wanted: tuple[str, ...] | None, card: ModelCard) -> tuple[str, ...]:
@@ -141,8 +173,7 @@ def _tasks(wanted: tuple[str, ...] | None, card: ModelCard) -> tuple[str, ...]:
         raise UsageError(f"model {card.name!r} has no task {', '.join(unknown)}; it has {known}")
     needed = {*wanted}
     for task in wanted:
-        owner = card.labels[task].post.clip_to
-        needed |= {owner} if owner else set()
+        needed |= {owner for owner in (card.labels[task].post.clip_to, card.labels[task].of) if owner}
     needed |= {task.name for task in card.labels.tasks if task.of in needed}
     return tuple(task for task in card.labels.names if task in needed)
 
@@ -166,21 +197,14 @@ def _check_scale(slide: Slide, card: ModelCard, *, force: bool) -> Iterator[Even
         )
 
 
-def _area(slide: Slide, roi: Rect | None, um_per_px: float) -> Rect:
-    """The area at the model's scale; a region of interest is given in level-0 pixels."""
-    whole = Rect(0, 0, *slide.shape_at(um_per_px))
-    if roi is None:
-        return whole
-    inside = roi.intersect(Rect(0, 0, *slide.shape))
-    if inside.area == 0:
+def _region(slide: Slide, roi: Rect | None) -> Rect:
+    """Level-0 pixels to segment."""
+    whole = Rect(0, 0, *slide.shape)
+    region = whole if roi is None else roi.intersect(whole)
+    if region.area == 0:
         height, width = slide.shape
         raise UsageError(f"{slide.path}: the region of interest lies outside the slide ({height} x {width} px)")
-    assert slide.scale is not None
-    step_y, step_x = slide.scale.y / um_per_px, slide.scale.x / um_per_px
-    # every level-0 pixel of the region must find its model pixel inside the area
-    top, left = math.floor(inside.y * step_y), math.floor(inside.x * step_x)
-    bottom, right = math.ceil(inside.bottom * step_y), math.ceil(inside.right * step_x)
-    return Rect.from_bounds(top, left, bottom, right).intersect(whole)
+    return region
 
 
 def _core_px(tile_px: int, card: ModelCard) -> int:
@@ -205,19 +229,3 @@ def _record_slide(project: Project, slide: Slide) -> str:
         reader=slide.format,
     )
     return record.slide_id
-
-
-def _parameters(job: TileJob, request: SegmentRequest) -> dict[str, object]:
-    """What a person wants to know about a run later; the key holds what the result depends on."""
-    return {
-        "model": job.card.name,
-        "model_version": job.card.version,
-        "model_checksum": job.card.checksum,
-        "tasks": list(job.tasks),
-        "engine": job.choice.summary,
-        "reason": job.choice.reason,
-        "roi": None if request.roi is None else [request.roi.y, request.roi.x, request.roi.height, request.roi.width],
-        "tissue_mask": job.tissue is not None,
-        "core_px": job.core_px,
-        "margin_px": job.margin_px,
-    }

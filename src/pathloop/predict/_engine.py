@@ -69,7 +69,8 @@ def choose_engine(device: str = "auto", *, engine: str | None = None, precision:
     device
         ``auto`` takes a CUDA or MPS GPU if torch finds one, else the CPU.
     engine
-        ``openvino``, ``torch`` or None to choose.
+        ``openvino``, ``torch``, another registered engine (which minds device and precision itself), or None to
+        choose.
     precision
         ``fp32``, ``bf16`` or None to choose.
 
@@ -84,6 +85,8 @@ def choose_engine(device: str = "auto", *, engine: str | None = None, precision:
         raise UsageError(f"unknown precision {precision!r}; known: fp32, bf16")
     if engine is not None and engine not in ENGINES.names():
         raise UsageError(f"unknown engine {engine!r}; known: {', '.join(ENGINES.names())}")
+    if engine not in (None, "openvino", "torch"):
+        return EngineChoice(engine, "cpu" if device == "auto" else device, precision or "fp32", "asked for")
     gpu = None if engine == "openvino" and device == "auto" else _gpu(device)
     if gpu is not None:
         if engine == "openvino":

@@ -92,7 +92,7 @@ def _is_whole(kept: Path) -> bool:
     """Whether a cached network is there and what was written."""
     try:
         sums = json.loads((kept / _SUMS).read_text(encoding="utf-8"))
-        return {name: file_sha256(kept / name) for name in (_MODEL, _WEIGHTS)} == sums
+        return bool({name: file_sha256(kept / name) for name in (_MODEL, _WEIGHTS)} == sums)
     except (OSError, ValueError):
         return False
 

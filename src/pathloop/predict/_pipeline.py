@@ -85,7 +85,7 @@ class TileJob:
 
     @property
     def scale(self) -> Scale:
-        """um per px of the slide, which must be known."""
+        """Pixel size of level 0, um; it must be known."""
         if self.slide.scale is None:
             raise UnknownScaleError(f"{self.slide.path}: states no um per px; give it with --um-per-px")
         return self.slide.scale
@@ -109,6 +109,16 @@ class TileJob:
     def labels(self) -> LabelSchema:
         """The card's tasks."""
         return self.card.labels
+
+    @property
+    def instance_tasks(self) -> tuple[str, ...]:
+        """Tasks of the run that yield objects."""
+        return tuple(task for task in self.tasks if self.labels[task].output == "instance")
+
+    @property
+    def patch_task(self) -> str | None:
+        """The task of the run that fills the tissue map."""
+        return next((task for task in self.tasks if self.labels[task].output == "patch"), None)
 
 
 def tile_grid(job: TileJob) -> TileGrid:
@@ -145,13 +155,13 @@ def segment_tiles(job: TileJob, engine: Engine, folder: TileFolder) -> Iterator[
     done = folder.done()
     todo = [tile for tile in tiles if (tile.row, tile.col) not in done]
     mm2 = job.card.um_per_px**2 * 1e-6
-    total_mm2 = sum(tile.core.area for tile in tiles) * mm2
+    total_px = sum(tile.core.area for tile in tiles)
     name = job.slide.path.name
     choice = job.choice
     n_done = len(tiles) - len(todo)
-    yield RunStarted(name, job.run_key, len(tiles), n_done, total_mm2, choice.summary, choice.reason)
-    done_mm2 = total_mm2 - sum(tile.core.area for tile in todo) * mm2
-    run_mm2, started = 0.0, time.monotonic()
+    yield RunStarted(name, job.run_key, len(tiles), n_done, total_px * mm2, choice.summary, choice.reason)
+    left_px = sum(tile.core.area for tile in todo)
+    run_px, started = 0, time.monotonic()
     with ThreadPoolExecutor(1, "read") as readers, ThreadPoolExecutor(1, "post") as posters:
         pending: list[tuple[Tile, Future[None]]] = []
         for tile, pixels in _read_ahead(job, todo, readers):
@@ -162,10 +172,10 @@ def segment_tiles(job: TileJob, engine: Engine, folder: TileFolder) -> Iterator[
                 finished, future = pending.pop(0)
                 future.result()
                 n_done += 1
-                run_mm2 += finished.core.area * mm2
-                done_mm2 += finished.core.area * mm2
-                pace = (time.monotonic() - started) / run_mm2
-                eta = pace * (total_mm2 - done_mm2)
+                run_px += finished.core.area
+                left_px -= finished.core.area
+                pace = (time.monotonic() - started) / (run_px * mm2)
+                done_mm2, eta = (total_px - left_px) * mm2, pace * left_px * mm2
                 yield TileDone(name, finished.row, finished.col, n_done, len(tiles), done_mm2, pace, eta)
 
 
@@ -219,8 +229,7 @@ def _record(job: TileJob, tile: Tile, maps: dict[str, NDArray[np.generic]], fold
             parts[name] = tile_part(tile.core, interior, boundary, spec.post, type_map=types, n_classes=n_classes)
         elif spec.output == "patch":
             cells[name] = _cells(job, tile, maps[name])
-    instance = [maps[name] for name in job.tasks if job.labels[name].output == "instance"]
-    uncertainty = _uncertainty([one[(slice(None), *own.slices)] for one in instance], tile.core)
+    uncertainty = _uncertainty([maps[name][(slice(None), *own.slices)] for name in job.instance_tasks], tile.core)
     folder.save(tile.row, tile.col, FinishedTile(parts, cells, uncertainty))
 
 
@@ -252,7 +261,7 @@ _ENTROPY_OF_BYTE = np.array([0.0] + [-p / 255 * np.log(p / 255) for p in range(1
 
 
 def _uncertainty(maps: list[NDArray[np.generic]], core: Rect) -> NDArray[np.uint8]:
-    """Largest entropy over the instance tasks (1 = three classes alike), averaged over the slide's grid of 16 pixels."""
+    """Largest entropy over the instance tasks (1 = three classes alike), averaged over steps of the slide's grid."""
     rows, heights = _steps(core.y, core.bottom)
     cols, widths = _steps(core.x, core.right)
     if not maps:

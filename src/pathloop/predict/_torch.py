@@ -25,7 +25,8 @@ def gpus() -> list[str]:
 
 def cpu_has_bf16() -> bool:
     """Whether this CPU computes in bfloat16 by instructions of its own."""
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    # older torch cannot tell, and takes fp32
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 

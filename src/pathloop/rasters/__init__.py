@@ -1,4 +1,7 @@
-"""Operations on label images and maps that several rooms need."""
+"""Operations on label images and maps that several rooms need.
+
+zarr and tifffile are imported on use: machines that only train need neither.
+"""
 
 from pathloop.rasters._components import (
     drop_small,

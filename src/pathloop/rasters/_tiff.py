@@ -11,7 +11,6 @@ from typing import IO, Any, Literal
 import cv2
 import numpy as np
 import numpy.typing as npt
-import tifffile
 
 from pathloop.core import Rect, Scale, TileGrid, UsageError, atomic_path
 
@@ -103,6 +102,8 @@ def write_tiff_pyramid(
     UsageError
         If the options contradict each other or the source does not give the promised pixels.
     """
+    import tifffile
+
     _check_options(path, shape, levels, downsample, tile)
     blocks = _tiles(source, shape, tile, str(path))
     first = next(blocks)

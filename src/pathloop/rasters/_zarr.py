@@ -6,9 +6,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import zarr
-import zarr.codecs
-import zarr.errors
 from numpy.typing import NDArray
 
 from pathloop.core import DataError, Rect, Scale, TileGrid, UsageError
@@ -167,6 +164,9 @@ def create_label_pyramid(
     UsageError
         If ``path`` exists, or the shape is empty.
     """
+    import zarr
+    import zarr.codecs
+
     if path.exists():
         raise UsageError(f"{path}: exists already")
     if min(shape) < 1:
@@ -198,6 +198,9 @@ def open_label_pyramid(path: Path, *, write: bool = False) -> LabelPyramid:
     DataError
         If there is none, it is damaged, or a newer version of pathloop wrote it.
     """
+    import zarr
+    import zarr.errors
+
     try:
         group = zarr.open_group(store=path, mode="r+" if write else "r", zarr_format=3)
         own = cast(dict[str, Any], group.attrs["pathloop"])

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
-import zarr.errors
 from numpy.typing import NDArray
 
 from pathloop.core import DataError
@@ -32,6 +30,8 @@ def write_map(path: Path, values: NDArray[np.uint8], attributes: Mapping[str, An
     attributes
         Plain values.
     """
+    import zarr
+
     with new_folder(path) as folder:
         array = zarr.create_array(
             store=folder,
@@ -54,6 +54,9 @@ def read_map(path: Path) -> tuple[NDArray[np.uint8], dict[str, Any]] | None:
     DataError
         If it is damaged, or a newer version of pathloop wrote it.
     """
+    import zarr
+    import zarr.errors
+
     for folder in (path, _old(path), path):  # a writer was between its two renames, or died there
         try:
             array = zarr.open_array(store=folder, mode="r", zarr_format=3)

@@ -1,0 +1,124 @@
+"""The table of a model card: a model's scores on every set that is at hand.
+
+    python benchmarks/model_table.py --model fast --config examples/train_fast.toml [--write]
+
+Open sets are scored on the folds that the configuration leaves out of training and validation; GlaS and
+CRCHistoPhenotypes (research only: never trained on, nothing tuned on them) whole, as a zero-shot test. Data come from
+PATHLOOP_DATA. --write puts the numbers into the card of a model folder; they overwrite the ones of the same sets.
+"""
+
+import argparse
+import csv
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pathloop.core import LabelSchema
+from pathloop.interchange import TrainingImage, assign_folds, iter_dataset, list_dataset, load_record, read_points
+from pathloop.learn import TrainConfig
+from pathloop.learn._validate import decode, predict_image, validate
+from pathloop.metrics import PointEvaluation, label_centroids, score_objects, score_points, summarise_objects
+from pathloop.networks import find_model, read_card
+from pathloop.networks.multitask import MultiTaskNetwork
+from pathloop.networks.weights import load_model
+
+POINT_UM_PER_PX = 0.55
+POINT_RADIUS_PX = 6.0
+"""Sirinukunwattana et al. 2016: a detection counts within 6 px at 20x."""
+
+Metrics = dict[str, dict[str, float]]
+
+
+def test_images(config: TrainConfig, data: Path) -> list[TrainingImage]:
+    """Images of the folds that neither trained nor validated; folds are dealt over the union of the sets."""
+    records = [
+        (record, one)
+        for one in config.data
+        if one.kind != "folder"
+        for record in list_dataset(one.kind, data / "open" / one.path)
+    ]
+    folds = assign_folds(
+        [record.group for record, _ in records],
+        [f"{record.kind}/{record.stratum}" for record, _ in records],
+        n_folds=config.n_folds,
+        seed=config.seed,
+    )
+    used = {*config.train_folds, *config.validation_folds}
+    return [load_record(record) for record, _ in records if folds[record.group] not in used]
+
+
+def score_glas(network: MultiTaskNetwork, um_per_px: float, data: Path) -> Metrics:
+    rows = []
+    for item in iter_dataset("glas", data / "restricted" / "glas"):
+        found = _objects(network, item.image, item.um_per_px / um_per_px, ["gland"])["gland"]
+        rows.append(score_objects(found, item.labels["gland"], name=item.name))
+    summary = summarise_objects(rows)
+    return {
+        "gland": {
+            "dice": summary.dice,
+            "pq": summary.pq,
+            "object_dice": summary.object_dice,
+            "f1": summary.detection.f1,
+            "glas_f1": summary.glas_detection.f1,
+            "glas_object_dice": summary.glas_object_dice.value,
+            "n": float(len(rows)),
+        }
+    }
+
+
+def score_centres(network: MultiTaskNetwork, um_per_px: float, data: Path) -> Metrics:
+    folder = data / "restricted" / "crchistophenotypes"
+    rows = []
+    with (folder / "index.csv").open(encoding="utf-8") as stream:
+        for row in csv.DictReader(stream):
+            image = cv2.cvtColor(cv2.imread(str(folder / row["image"])), cv2.COLOR_BGR2RGB)
+            found = _objects(network, np.asarray(image, np.uint8), POINT_UM_PER_PX / um_per_px, ["nuclei"])["nuclei"]
+            truth = read_points(folder / row["points"]).yx
+            rows.append(score_points(label_centroids(found), truth, radius_px=POINT_RADIUS_PX, name=row["image"]))
+    pooled = PointEvaluation(tuple(rows), POINT_RADIUS_PX).detection
+    return {"nuclei": {"f1": pooled.f1, "precision": pooled.precision, "recall": pooled.recall, "n": float(len(rows))}}
+
+
+def _objects(
+    network: MultiTaskNetwork, image: NDArray[np.uint8], zoom: float, tasks: list[str]
+) -> dict[str, NDArray[np.int32]]:
+    labels: LabelSchema = network.labels
+    found = decode(predict_image(network, image, zoom=zoom, tasks=tasks), labels)
+    size = image.shape[1::-1]
+    return {
+        task: np.asarray(cv2.resize(ids.astype(np.float32), size, interpolation=cv2.INTER_NEAREST)).astype(np.int32)
+        for task, ids in found.items()
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="fast")
+    parser.add_argument("--config", type=Path, default=Path("examples/train_fast.toml"))
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    data = Path(os.environ.get("PATHLOOP_DATA", "../shared/data"))
+    network, card = load_model(options.model)
+    table: dict[str, Metrics] = {}
+    for key, values in validate(
+        network, test_images(TrainConfig.from_toml(options.config), data), card.um_per_px
+    ).items():
+        source, _, task = key.partition("/")
+        table.setdefault(f"{source} (test fold)", {})[task] = values
+    table["GlaS (zero-shot)"] = score_glas(network, card.um_per_px, data)
+    table["CRCHistoPhenotypes centres (zero-shot)"] = score_centres(network, card.um_per_px, data)
+    for name, tasks in table.items():
+        for task, values in tasks.items():
+            print(f"{name:42s} {task:8s} " + "  ".join(f"{key} {value:.3f}" for key, value in values.items()))
+    if options.write:
+        from pathloop.networks import write_card
+
+        folder = find_model(options.model)
+        write_card(folder, read_card(folder).model_copy(update={"metrics": card.metrics | table}))
+
+
+if __name__ == "__main__":
+    main()

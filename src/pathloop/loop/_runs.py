@@ -1,0 +1,55 @@
+"""What the project says about a run: whether its result is there, and what a person wants to know of it later."""
+
+import shutil
+
+from pathloop.core import Rect
+from pathloop.predict import TileJob
+from pathloop.store import Project, RunRecord
+
+__all__ = ["is_segmented", "run_parameters"]
+
+
+def run_parameters(job: TileJob) -> dict[str, object]:
+    """What a person wants to know about a run later; the key holds what the result depends on."""
+    region = job.region
+    return {
+        "model": job.card.name,
+        "model_version": job.card.version,
+        "model_checksum": job.card.checksum,
+        "tasks": list(job.tasks),
+        "engine": job.choice.summary,
+        "reason": job.choice.reason,
+        "region": [region.y, region.x, region.height, region.width],
+        "tissue_mask": job.tissue is not None,
+        "tissue_map": job.patch_task is not None,
+        "core_px": job.core_px,
+        "margin_px": job.margin_px,
+    }
+
+
+def is_segmented(project: Project, slide_id: str, job: TileJob) -> bool:
+    """Whether the slide holds all of this run's result; scratch files that a kill left behind are removed."""
+    runs = project.runs(slide_id)
+    own = next((run for run in runs if run.run_key == job.run_key), None)
+    if own is None or own.state != "finished":
+        return False
+    if job.patch_task is not None and _map_replaced(project, own, [run for run in runs if run is not own], job.region):
+        return False
+    shutil.rmtree(own.folder, ignore_errors=True)
+    return True
+
+
+def _map_replaced(project: Project, own: RunRecord, others: list[RunRecord], region: Rect) -> bool:
+    """Whether another run wrote the tissue map in this region since; unlike object layers, maps keep no record."""
+    tissue = project.tissue(own.slide_id)
+    if tissue is None:
+        return True
+    if tissue.run_key == own.run_key:
+        return False
+    later = [
+        run
+        for run in others
+        if run.parameters.get("tissue_map")
+        and (run.run_key == tissue.run_key or (run.finished or "") >= (own.finished or ""))
+    ]
+    return any(Rect(*run.parameters["region"]).intersect(region).area for run in later)
