@@ -1,9 +1,13 @@
 """What the documentation says is run: every Python block of the README and the docs, and the commands' names."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+
+from pathloop.core import Event
+from pathloop.interchange import write_objects_csv
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -46,3 +50,18 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         if not target.startswith("http"):
             assert (page.parent / target).exists(), target
+
+
+def test_every_event_and_its_keys_are_documented() -> None:
+    page = (ROOT / "docs" / "reference" / "json.md").read_text(encoding="utf-8")
+    rows = {line.split("|")[1].strip(" `"): line for line in page.splitlines() if line.startswith("| `")}
+    for kind in Event.__subclasses__():
+        for field in fields(kind):
+            assert f"`{field.name}`" in rows[kind.kind], (kind.kind, field.name)
+
+
+def test_every_column_of_the_object_table_is_documented(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "reference" / "json.md").read_text(encoding="utf-8")
+    header = write_objects_csv(tmp_path / "a.csv", []).read_text(encoding="utf-8").strip()
+    for column in header.split(","):
+        assert f"`{column}`" in page, column

@@ -17,6 +17,8 @@ from pathloop.slides import open_slide
 from pathloop.targets import clip_labels, decode_instances
 
 UM_PER_PX = 0.5
+SHAPE = (330, 410)
+"""Of the slide that most tests share."""
 CHANNELS = {"nuclei": 0, "gland": 1, "lumen": 2}
 TISSUES = ("background", "red", "green", "blue")
 
@@ -121,8 +123,8 @@ def write_blobs(
 
 def drawn_request(slide: Path, project: Path, model: Path, **changes: object) -> SegmentRequest:
     """A request that runs the engine "drawn" on small tiles, glass and all."""
-    fields: dict[str, object] = {"use_tissue_mask": False, "tile_px": 256, "engine": "drawn", "model": str(model)}
-    return SegmentRequest(slides=(slide,), project=project, **fields | changes)  # type: ignore[arg-type]
+    fields: dict[str, object] = {"slides": (slide,), "project": project, "model": str(model), "engine": "drawn"}
+    return SegmentRequest(**fields | {"use_tissue_mask": False, "tile_px": 256} | changes)  # type: ignore[arg-type]
 
 
 def run(request: SegmentRequest) -> list[object]:

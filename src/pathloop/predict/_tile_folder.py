@@ -101,7 +101,8 @@ class TileFolder:
 def _opened(path: Path) -> Iterator[Mapping[str, NDArray[Any]]]:
     """A tile's arrays; a file that cannot be read names itself."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # numpy leaves a file open that it cannot read, so it gets one that is open
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             yield arrays
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: damaged tile ({error}); delete it and run the same command again") from error
