@@ -44,6 +44,8 @@ class OpenVinoEngine:
     def __init__(self, folder: Path, tasks: tuple[str, ...], choice: EngineChoice) -> None:
         self._tasks = tasks
         core = ov.Core()
+        # else a file that another process mends would be pulled from under this one
+        core.set_property({"ENABLE_MMAP": False})
         settings = {"INFERENCE_PRECISION_HINT": _PRECISIONS[choice.precision], "PERFORMANCE_HINT": "LATENCY"}
         try:
             compiled = core.compile_model(_converted(core, folder, tasks), "CPU", settings)
@@ -67,10 +69,14 @@ def _converted(core: ov.Core, folder: Path, tasks: tuple[str, ...]) -> ov.Model:
         with contextlib.suppress(RuntimeError):
             return core.read_model(kept / _MODEL)
     model = _convert(folder, tasks)
-    # a cache that cannot be written only costs time
-    with contextlib.suppress(OSError, RuntimeError):
+    # a network read from a file is compiled a little differently from the one that was converted: read it back, so
+    # that the first run of a model and all others give the same maps; a cache that cannot be written costs only time
+    with contextlib.suppress(OSError):
         _keep(model, kept)
-    return model
+        return core.read_model(kept / _MODEL)
+    with tempfile.TemporaryDirectory(prefix="pathloop-") as passing:
+        ov.save_model(model, Path(passing) / _MODEL, compress_to_fp16=False)
+        return core.read_model(Path(passing) / _MODEL)
 
 
 def _convert(folder: Path, tasks: tuple[str, ...]) -> ov.Model:
@@ -102,10 +108,11 @@ def _keep(model: ov.Model, kept: Path) -> None:
     kept.parent.mkdir(parents=True, exist_ok=True)
     private = Path(tempfile.mkdtemp(prefix=f".{kept.name}-", dir=kept.parent))
     try:
-        # in full precision, so that the first run of a model and all others give the same maps
         ov.save_model(model, private / _MODEL, compress_to_fp16=False)
         write_json(private / _SUMS, {name: file_sha256(private / name) for name in (_MODEL, _WEIGHTS)})
-        if kept.exists() and not _is_whole(kept):
+        if _is_whole(kept):  # another process was faster
+            return
+        if kept.exists():
             shutil.rmtree(kept)
         private.rename(kept)
     finally:

@@ -71,19 +71,17 @@ def write_tiff_pyramid(
     compression: Compression | None = None,
     tile: int = 512,
 ) -> None:
-    """Write a tiled TIFF with its reduced levels, atomically and without holding it in memory.
+    """Write a tiled TIFF (BigTIFF above 4 GB of pixels) atomically and without holding it in memory.
 
-    Levels follow each other as plain pages marked "reduced image" (what OpenSlide calls a generic tiled TIFF).
-    BigTIFF above 4 GB of pixels. Temporary files beside ``path`` hold the reduced levels meanwhile.
+    Reduced levels are plain pages marked "reduced image", OpenSlide's generic tiled TIFF.
 
     Parameters
     ----------
     path
         File to write; its folder is created. An interrupted write leaves an older file as it was.
     source
-        Level 0, (H, W, 3) uint8 RGB or (H, W) labels of any integer type. Either an array, or a function that returns
-        the pixels of a `Rect` inside the image, called tile by tile in reading order, or an iterable of full-width
-        strips of any height.
+        Level 0, (H, W, 3) uint8 RGB or (H, W) integer labels: an array, or a function that gives the pixels of a
+        `Rect` inside the image, called tile by tile in reading order, or an iterable of full-width strips.
     shape
         (H, W) of level 0 in pixels, both > 0.
     um_per_px
@@ -91,7 +89,7 @@ def write_tiff_pyramid(
     levels
         Number of levels, the first included, >= 1. Default: images shrink until they fit in one tile, labels have one.
     downsample
-        Factor between levels, >= 2, a divisor of ``tile``. Images are averaged, labels sampled.
+        Factor between levels, >= 2, divides ``tile``. Images are averaged, labels sampled.
     compression
         "jpeg" (quality `JPEG_QUALITY`, RGB only) or "deflate" (lossless). Default: jpeg for images, deflate for labels.
     tile
