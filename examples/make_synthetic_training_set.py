@@ -18,7 +18,7 @@ FIRST_SEED = 1000
 
 
 def main(folder: Path) -> None:
-    for name in ("images", "labels/gland", "labels/lumen", "labels/tissue"):
+    for name in ("images", "labels/nuclei", "labels/gland", "labels/lumen", "labels/tissue"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(7)
     for index in range(N_IMAGES):
@@ -27,7 +27,7 @@ def main(folder: Path) -> None:
         drawn = draw_colon(shape, um_per_px=0.5, seed=FIRST_SEED + index, outline=index % 3 == 0, abnormal=abnormal)
         name = f"synth_{index:03d}.png"
         cv2.imwrite(str(folder / "images" / name), cv2.cvtColor(drawn.image, cv2.COLOR_RGB2BGR))
-        for task in ("gland", "lumen"):
+        for task in ("nuclei", "gland", "lumen"):
             cv2.imwrite(str(folder / "labels" / task / name), drawn.labels[task].astype(np.uint16))
         cv2.imwrite(str(folder / "labels" / "tissue" / name), drawn.tissue)
 

@@ -1,4 +1,4 @@
-"""The helpers of tests/loop, and a cache of converted networks that is not the user's."""
+"""Helpers beside this file, and a cache of converted networks that is not the user's."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "loop"))
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,13 +1,9 @@
-"""The helpers of tests/loop, and a cache of converted networks that is not the user's."""
+"""A cache of converted networks that is not the user's."""
 
 import os
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "loop"))
 
 
 @pytest.fixture(scope="session", autouse=True)

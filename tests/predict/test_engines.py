@@ -98,33 +98,42 @@ def test_openvino_agrees_with_torch(model, tile, reference):
 
 def test_the_bundled_model_agrees_too(tile):
     folder = find_model("fast")
-    one = run(folder, tile, engine="torch", precision="fp32", tasks=("nuclei", "gland"))
-    other = run(folder, tile, engine="openvino", precision="fp32", tasks=("nuclei", "gland"))
-    for task, values in one.items():
-        assert np.abs(other[task].astype(int) - values).max() <= 2
-        assert values.max() > 100
+    one = run(folder, tile, engine="torch", precision="fp32")
+    other = run(folder, tile, engine="openvino", precision="fp32")
+    coarse = run(folder, tile, engine="openvino", precision="bf16")
+    for task in ("nuclei", "gland", "lumen"):
+        assert one[task].max() > 50
+        assert np.abs(other[task].astype(int) - one[task]).max() <= 2
+        # a bfloat16 has 8 significant bits: on average less than 2 of 255 steps
+        assert np.abs(coarse[task].astype(int) - one[task]).mean() < 2
 
 
-@pytest.mark.parametrize("engine", ["openvino", "torch"])
-def test_bf16_is_close_on_average(model, tile, reference, engine):
-    found = run(model, tile, engine=engine, precision="bf16")
-    difference = np.abs(found["nuclei"].astype(int) - reference["nuclei"])
-    # a bfloat16 has 8 significant bits: on average less than 3 of 255 steps through a network of random weights
-    assert difference.mean() < 3
-    assert (found["nuclei_type"] != reference["nuclei_type"]).mean() < 0.05
-    np.testing.assert_allclose(found["tissue"], reference["tissue"], atol=0.05)
+def test_torch_in_bf16_is_close_on_average(tile):
+    folder = find_model("fast")
+    one = run(folder, tile, engine="torch", precision="fp32", tasks=("nuclei", "tissue"))
+    coarse = run(folder, tile, engine="torch", precision="bf16", tasks=("nuclei", "tissue"))
+    assert np.abs(coarse["nuclei"].astype(int) - one["nuclei"]).mean() < 2
+    assert np.abs(coarse["tissue"] - one["tissue"]).mean() < 0.05
 
 
-def test_tasks_may_be_fewer_and_tiles_of_any_size(model, tile, reference):
-    engine = load_engine(model, ("tissue", "nuclei"), choose_engine("cpu", engine="openvino", precision="fp32"))
+@pytest.mark.slow
+def test_tasks_may_be_fewer(model, tile, reference):
+    found = run(model, tile, engine="openvino", precision="fp32", tasks=("tissue", "nuclei"))
+    assert list(found) == ["tissue", "nuclei"]
+    assert np.abs(found["nuclei"].astype(int) - reference["nuclei"]).max() <= 1
+
+
+def test_tiles_may_be_of_any_size(model, tile, reference):
+    names = read_card(model).labels.names
+    engine = load_engine(model, names, choose_engine("cpu", engine="openvino", precision="fp32"))
     whole, part = engine.run(tile), engine.run(tile[:128, :192])
-    assert list(whole) == ["tissue", "nuclei"]
     assert part["nuclei"].shape == (2, 128, 192)
     # what an engine has given stays as it was
     assert np.abs(whole["nuclei"].astype(int) - reference["nuclei"]).max() <= 1
 
 
-def test_the_cache_is_used_mended_and_exact(tmp_path, monkeypatch, model, tile):
+@pytest.mark.parametrize("name", ["model.bin", pytest.param("model.xml", marks=pytest.mark.slow)])
+def test_the_cache_is_used_mended_and_exact(tmp_path, monkeypatch, model, tile, name):
     monkeypatch.setenv("PATHLOOP_CACHE", str(tmp_path / "cache"))
     first = run(model, tile, engine="openvino", precision="fp32")
     (kept,) = (tmp_path / "cache").iterdir()
@@ -138,23 +147,16 @@ def test_the_cache_is_used_mended_and_exact(tmp_path, monkeypatch, model, tile):
         again = run(model, tile, engine="openvino", precision="fp32")
     for task, values in first.items():
         np.testing.assert_array_equal(again[task], values)
-    for name, content in written.items():
-        for bad in (content[:-40], content[: len(content) // 2] + b"\1" + content[len(content) // 2 + 1 :], None):
-            _damage(kept / name, bad)
-            mended = run(model, tile, engine="openvino", precision="fp32")
-            np.testing.assert_array_equal(mended["nuclei"], first["nuclei"])
-            assert {path.name for path in kept.iterdir()} == set(written)
-            assert (kept / "model.bin").read_bytes() == written["model.bin"]
-            assert list((tmp_path / "cache").iterdir()) == [kept]
+    middle = len(written[name]) // 2
+    (kept / name).write_bytes(written[name][:middle] + b"\1" + written[name][middle + 1 :])
+    mended = run(model, tile, engine="openvino", precision="fp32")
+    np.testing.assert_array_equal(mended["nuclei"], first["nuclei"])
+    assert {path.name for path in kept.iterdir()} == set(written)
+    assert (kept / "model.bin").read_bytes() == written["model.bin"]
+    assert list((tmp_path / "cache").iterdir()) == [kept]
 
 
-def _damage(path, content):
-    if content is None:
-        path.unlink()
-    else:
-        path.write_bytes(content)
-
-
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_does_not_hinder(tmp_path, monkeypatch, model, tile, reference):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("PATHLOOP_CACHE", str(tmp_path / "file"))

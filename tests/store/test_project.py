@@ -165,18 +165,18 @@ def ordinary_user(tmp_path: Path) -> Iterator[None]:
     if os.geteuid() != 0:
         yield
         return
+    # however deep pytest's own folders are, nobody must get through them
     modes = {folder: folder.stat().st_mode for folder in [tmp_path, *tmp_path.parents]}
-    for folder, mode in modes.items():
-        if folder.is_relative_to(tmp_path.parents[1]):
-            folder.chmod(mode | 0o055)
+    closed = {folder: mode for folder, mode in modes.items() if mode & 0o005 != 0o005}
+    for folder, mode in closed.items():
+        folder.chmod(mode | 0o055)
     os.setresuid(65534, 65534, 0)
     try:
         yield
     finally:
         os.setresuid(0, 0, 0)
-        for folder, mode in modes.items():
-            if folder.is_relative_to(tmp_path.parents[1]):
-                folder.chmod(mode)
+        for folder, mode in closed.items():
+            folder.chmod(mode)
 
 
 @pytest.fixture

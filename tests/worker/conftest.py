@@ -1,4 +1,4 @@
-"""The helpers of tests/loop, and a cache of converted networks that is not the user's."""
+"""The helpers of tests/cli, and a cache of converted networks that is not the user's."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "loop"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "cli"))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,6 +13,8 @@ formats:
   geojson       <slide>.geojson: outlines for QuPath (drag and drop); .geojson.gz above 100 MB
   csv           <slide>_objects.csv: one row an object
 
+With --roi, label images are cut to the rectangle; tables and outlines keep every object whose box meets it, whole.
+
 example:
   pathloop export slide.pathloop --format geojson -o out
 """

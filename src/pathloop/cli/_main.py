@@ -1,6 +1,7 @@
 """Argument parser, errors to exit codes: 0 done, 1 failed with one line, 2 wrong usage, 130 interrupted."""
 
 import argparse
+import errno
 import logging
 import os
 import sys
@@ -40,8 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # whoever read our output has closed it, which is fine; the interpreter must not complain on its way out
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (OSError, MemoryError) as error:
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            place = f" at {error.filename}" if error.filename else ""
+            error = OSError(f"no space left{place}; free some, then run the same command again")
         return _failed(error, debug=options.debug)
+    except Exception as error:  # noqa: BLE001 - no traceback reaches a user unasked
+        unforeseen = RuntimeError(f"unforeseen {type(error).__name__}: {error}; run with --debug for the traceback")
+        return _failed(error if options.debug else unforeseen, debug=options.debug)
     return code
 
 

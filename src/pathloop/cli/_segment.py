@@ -71,7 +71,9 @@ def run(options: argparse.Namespace) -> int:
         device=options.device,
         um_per_px=options.um_per_px,
         roi=as_rect(options.roi),
-        tasks=None if options.tasks is None else tuple(name.strip() for name in options.tasks.split(",")),
+        tasks=None
+        if options.tasks is None
+        else tuple(name.strip() for name in options.tasks.split(",") if name.strip()),
         use_tissue_mask=not options.no_tissue_mask,
         tile_px=options.tile_px,
         force=options.force,

@@ -15,6 +15,9 @@ example:
 a small configuration (all keys and defaults: docs/reference/training-config.md):
   name = "mine"
   architecture = "fast"
+  n_folds = 5              # patients are dealt into folds; those named in neither list are left for testing
+  train_folds = [0, 1, 2, 3]
+  validation_folds = [4]
   [[data]]
   kind = "folder"          # images/*.png and labels/<task>/*.png; or ebhi_seg, cpm_sbu, dsb2018_color, glas
   path = "my_images"

@@ -78,6 +78,8 @@ def export(request: ExportRequest) -> Generator[Event]:
     if request.format not in EXPORT_FORMATS:
         raise UsageError(f"unknown format {request.format!r}; known: {', '.join(EXPORT_FORMATS)}")
     written: list[str] = []
+    if request.output.resolve().is_relative_to(request.project.resolve()):
+        raise UsageError(f"{request.output}: lies inside the project; name a folder outside it with -o")
     with Project.open(request.project, write=False) as project:
         slides = [project.slide(request.slide_id)] if request.slide_id else project.slides()
         for record in slides:

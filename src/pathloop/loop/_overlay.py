@@ -80,7 +80,8 @@ def write_overlays(project: Project, slide_id: str, slide: Slide, folder: Path) 
     labels = {task: _reduced(project, slide_id, task, factor, image.shape[:2]) for task in colors if task != "nuclei"}
     um_per_px = None if slide.scale is None else slide.scale.um_per_px
     overview = draw_overlay(image, labels, colors)
-    written = [_write(folder / f"{slide_id}_overview.png", _annotated(overview, colors, um_per_px, factor))]
+    drawn_colors = {task: colors[task] for task in labels}
+    written = [_write(folder / f"{slide_id}_overview.png", _annotated(overview, drawn_colors, um_per_px, factor))]
     tissue = project.tissue(slide_id)
     if tissue is not None:
         shades = np.array([(255, 255, 255), *tissue.class_colors], np.uint8)[tissue.codes]

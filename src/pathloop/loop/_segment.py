@@ -37,6 +37,7 @@ REFUSE_COARSER = 4.0
 """A slide coarser than these multiples of the model's scale warns, and is refused unless forced."""
 
 DEFAULT_TILE_PX = 1024
+MAX_TILE_PX = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,9 @@ def segment(request: SegmentRequest) -> Generator[Event]:
     for path in request.slides:
         with open_slide(path, um_per_px=request.um_per_px) as slide:
             yield from _check_scale(slide, card, force=request.force)
-            _region(slide, request.roi)
+            region = _region(slide, request.roi)
+            if request.roi is not None and region != request.roi:
+                yield Message(f"{path.name}: the region of interest is cut to the slide: {region}", level="warning")
     engine: Engine | None = None
     slide_ids: list[str] = []
     with _opened(request.project) as project:
@@ -167,6 +170,8 @@ def _tasks(wanted: tuple[str, ...] | None, card: ModelCard) -> tuple[str, ...]:
     """The asked tasks in the card's order, with the tasks that clip or type them."""
     if wanted is None:
         return card.labels.names
+    if not wanted:
+        raise UsageError(f"no task named; model {card.name!r} has {', '.join(card.labels.names)}")
     unknown = [task for task in wanted if task not in card.labels]
     if unknown:
         known = ", ".join(card.labels.names)
@@ -211,6 +216,8 @@ def _core_px(tile_px: int, card: ModelCard) -> int:
     """What is left of an input tile inside the margin, in whole tissue cells."""
     cell = card.architecture.cell_px
     margin = -(-card.margin_px // cell) * cell
+    if tile_px > MAX_TILE_PX:
+        raise UsageError(f"tiles of {tile_px} px are more than fits in memory; use at most {MAX_TILE_PX}")
     core = (tile_px - 2 * margin) // cell * cell
     if core <= 0:
         least = 2 * margin + cell

@@ -43,6 +43,13 @@ class MultiTaskNetwork(nn.Module):
                 self.heads[task.name] = PatchHead(config, task.n_channels)
         self.apply(_initialise)
 
+    def restricted_to(self, labels: LabelSchema) -> "MultiTaskNetwork":
+        """A copy with some of the tasks only; ``labels`` may change all but their outputs."""
+        smaller = MultiTaskNetwork(self.config, labels)
+        state = self.state_dict()
+        smaller.load_state_dict({name: state[name] for name in smaller.state_dict()})
+        return smaller.to(self.neck.weight.device)
+
     def branch(self, task: str) -> list[nn.Module]:
         """The modules that belong to one task alone."""
         found = [self.heads[task]]

@@ -238,7 +238,7 @@ def _type_task(job: TileJob, name: str) -> str | None:
 
 
 def _cells(job: TileJob, tile: Tile, probabilities: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """1-based class code of every cell that the core touches; 0 where the tissue mask has nothing."""
+    """1-based class code of every cell that the core touches."""
     cell = job.card.architecture.cell_px
     core = tile.core
     top, left, bottom, right = core.y // cell, core.x // cell, -(-core.bottom // cell), -(-core.right // cell)
@@ -246,13 +246,7 @@ def _cells(job: TileJob, tile: Tile, probabilities: NDArray[np.generic]) -> NDAr
     first_row = (tile.row * job.core_px - job.margin_px) // cell
     first_col = (tile.col * job.core_px - job.margin_px) // cell
     codes = probabilities.argmax(axis=0)[top - first_row : bottom - first_row, left - first_col : right - first_col]
-    codes = (codes + 1).astype(np.uint8)
-    if job.tissue is not None:
-        for row, col in np.ndindex(*codes.shape):
-            place = Rect((top + row) * cell, (left + col) * cell, cell, cell)
-            if job.tissue.fraction_in(place, job.card.um_per_px) == 0:
-                codes[row, col] = 0
-    return np.asarray(codes)
+    return np.asarray(codes + 1, np.uint8)
 
 
 _ENTROPY_OF_BYTE = np.array([0.0] + [-p / 255 * np.log(p / 255) for p in range(1, 256)], np.float32) / np.float32(

@@ -48,13 +48,17 @@ class Database:
         """The rows of a query in lists of 50,000, as they were when the query began."""
         with self._in_one_line():
             cursor = self.connection.execute(sql, values)
-        with contextlib.closing(cursor):
+        try:
             while True:
                 with self._in_one_line():
                     batch = cursor.fetchmany(FETCHED_ROWS)
                 if not batch:
                     return
                 yield batch
+        finally:
+            # whoever stopped reading may have closed the database first
+            with contextlib.suppress(sqlite3.ProgrammingError):
+                cursor.close()
 
     def many(self, sql: str, rows: Iterator[Sequence[Any]]) -> None:
         """Run one statement with many rows of values."""

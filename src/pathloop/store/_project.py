@@ -78,7 +78,7 @@ class Project:
         """
         path = path.resolve()
         if not path.is_dir():
-            raise ProjectError(f"{path}: no such project folder")
+            raise ProjectError(f"{path}: {'not a project folder' if path.exists() else 'no such project folder'}")
         if not write:
             return cls(path, open_database(path / DATABASE, write=False), None)
         open_database(path / DATABASE, write=False).close()  # no lock file into a folder that is no project

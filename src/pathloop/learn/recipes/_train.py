@@ -12,6 +12,7 @@ from pathloop.learn._sampler import TaskSampler
 from pathloop.learn._validate import validate
 from pathloop.learn.recipes._data import data_sources, derived_tasks, load_images, spread
 from pathloop.learn.recipes._run_folder import CardFacts, model_card, model_folder, recorded
+from pathloop.networks import find_model, read_card
 from pathloop.networks.multitask import MultiTaskNetwork
 from pathloop.networks.weights import load_model, save_model
 
@@ -59,9 +60,14 @@ def _train(asked: TrainConfig, joint: LabelSchema) -> Generator[Event]:
             level="warning",
         )
     folder = model_folder(config)
+    trained = _trained_labels(config, pool)
+    untrained = [task for task in joint.names if task not in trained]
+    if untrained:
+        yield Message(f"{', '.join(untrained)}: no image is labelled for it; the model leaves it out", level="warning")
+    card_config = config.model_copy(update={"labels": trained})
 
     def keep_best(best: MultiTaskNetwork, metrics: Metrics, step: int) -> None:
-        save_model(folder, best, model_card(config, facts, metrics, step))
+        save_model(folder, best.restricted_to(trained), model_card(card_config, facts, metrics, step))
 
     job = FitJob(
         network=_start_network(config),
@@ -72,6 +78,21 @@ def _train(asked: TrainConfig, joint: LabelSchema) -> Generator[Event]:
     )
     yield from fit(job)
     yield JobFinished(folder, {"model": config.name, "steps": config.fit.steps})
+
+
+def _trained_labels(config: TrainConfig, pool: SamplePool) -> LabelSchema:
+    """The tasks that this run's data or its parent trained: a head of random weights is no result."""
+    parent = () if config.init_from is None else read_card(find_model(config.init_from)).labels.names
+    known = {*pool.dense_tasks, *pool.patch_tasks, *parent}
+    kept = [task for task in config.labels.tasks if task.name in known]
+    return LabelSchema(
+        tasks=tuple(
+            task
+            if task.post.clip_to is None or task.post.clip_to in known
+            else task.model_copy(update={"post": task.post.model_copy(update={"clip_to": None})})
+            for task in kept
+        )
+    )
 
 
 def _start_network(config: TrainConfig) -> MultiTaskNetwork:
