@@ -1,6 +1,7 @@
 """Fixtures that every room's tests share."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -31,3 +32,15 @@ def data_dir() -> Path:
 def rng() -> np.random.Generator:
     """A seeded generator."""
     return np.random.default_rng(20261120)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    # converted networks stay out of the user's cache; one for all rooms, since the first conversion takes seconds
+    before = os.environ.get("PATHLOOP_CACHE")
+    os.environ["PATHLOOP_CACHE"] = str(tmp_path_factory.getbasetemp() / "engine-cache")
+    yield
+    if before is None:
+        del os.environ["PATHLOOP_CACHE"]
+    else:
+        os.environ["PATHLOOP_CACHE"] = before

@@ -37,7 +37,8 @@ def _damage_as(path: Path) -> Iterator[None]:
         raise SlideError(f"{path}: not a slide that OpenSlide can read") from error
     except (openslide.OpenSlideError, OSError, ValueError) as error:
         reason = " ".join(str(error).split()).replace(f"Reading {path}: ", "")[:160]
-        raise SlideError(f"{path}: damaged, incomplete or not supported by OpenSlide ({reason})") from error
+        what = f"damaged, incomplete or not supported by OpenSlide ({reason})"
+        raise SlideError(f"{path}: {what}; copy it again, or convert it to a pyramidal TIFF") from error
 
 
 class OpenSlideSlide(Slide):
