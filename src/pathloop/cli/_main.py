@@ -46,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             place = f" at {error.filename}" if error.filename else ""
             error = OSError(f"no space left{place}; free some, then run the same command again")
         return _failed(error, debug=options.debug)
+    except MemoryError as error:
+        short = MemoryError(f"out of memory ({error}); close other programs, or try a smaller --tile-px or --roi")
+        return _failed(error if options.debug else short, debug=options.debug)
     except Exception as error:  # noqa: BLE001 - no traceback reaches a user unasked
         unforeseen = RuntimeError(f"unforeseen {type(error).__name__}: {error}; run with --debug for the traceback")
         return _failed(error if options.debug else unforeseen, debug=options.debug)

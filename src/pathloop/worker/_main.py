@@ -5,6 +5,7 @@ import contextlib
 import json
 import signal
 import sys
+import traceback
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -99,6 +100,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (PathloopError, OSError, MemoryError) as error:
         text = " ".join(str(error).split()) or type(error).__name__
         return _failed(text, 2 if isinstance(error, UsageError) else 1)
+    except Exception as error:  # noqa: BLE001 - whoever listens must hear of it, the traceback goes to stderr
+        traceback.print_exc()
+        return _failed(f"unforeseen {type(error).__name__}: {error}", 1)
     return 0
 
 
