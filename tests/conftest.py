@@ -1,6 +1,9 @@
 """Fixtures that every room's tests share."""
 
+import importlib
 import os
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +15,41 @@ settings.register_profile(
     "pathloop", deadline=None, max_examples=25, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("pathloop")
+
+
+QT_PACKAGES = (
+    "xvfb xauth libegl1 libgl1 libopengl0 libgl1-mesa-dri libglx-mesa0 libxkbcommon0 libxkbcommon-x11-0 libxcb-cursor0"
+    " libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xkb1"
+    " libdbus-1-3 libfontconfig1 libglib2.0-0"
+)
+
+
+def _no_windows() -> str | None:
+    """Why no window can be opened here; None if one can."""
+    try:
+        importlib.import_module("PySide6.QtWidgets")
+    except ImportError as error:
+        return f"Qt cannot be loaded ({error}); on Debian install: {QT_PACKAGES}"
+    if sys.platform == "linux" and not os.environ.get("DISPLAY") and not shutil.which("Xvfb"):
+        return f"no display and no Xvfb; on Debian install: {QT_PACKAGES}"
+    return None
+
+
+NO_WINDOWS = _no_windows()
+# pytest-qt ends the whole run where Qt cannot be loaded, so it is asked for only where it can
+pytest_plugins = [] if NO_WINDOWS else ["pytestqt.plugin"]
+
+if NO_WINDOWS is None:
+    # the canvas of Qt's offscreen platform stays black without a word
+    os.environ.pop("QT_QPA_PLATFORM", None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what needs a window where there can be none."""
+    if NO_WINDOWS is not None:
+        for item in items:
+            if item.get_closest_marker("gui"):
+                item.add_marker(pytest.mark.skip(reason=NO_WINDOWS))
 
 
 def real_data() -> Path:

@@ -160,7 +160,7 @@ def test_a_closed_pipe_is_no_error():
 
 @pytest.mark.slow
 def test_demo_makes_pictures(tmp_path, capsys):
-    assert main(["demo", "-o", str(tmp_path), "--device", "cpu"]) == 0
+    assert main(["demo", "-o", str(tmp_path), "--device", "cpu", "--no-window"]) == 0
     text = capsys.readouterr().out
     assert re.search(r"[\d,]+ nuclei, \d+ gland, \d+ lumen found on the synthetic sample slide", text)
     pictures = re.findall(r"look at  (.*)", text)
@@ -170,7 +170,7 @@ def test_demo_makes_pictures(tmp_path, capsys):
         assert min(image.shape[:2]) > 300
         assert image.std() > 10
     # and again, at once
-    assert main(["demo", "-o", str(tmp_path), "--device", "cpu"]) == 0
+    assert main(["demo", "-o", str(tmp_path), "--device", "cpu", "--no-window"]) == 0
     assert "already segmented" in capsys.readouterr().err
 
 

@@ -117,7 +117,7 @@ def test_a_far_too_coarse_slide_is_written_piece_by_piece(tmp_path, model, monke
     slide = write_blobs(tmp_path / "blobs.tif", (40, 31), um_per_px=6.0)
     whole, pieces = tmp_path / "whole", tmp_path / "pieces"
     run(drawn_request(slide, whole, model, force=True))
-    monkeypatch.setattr("pathloop.loop._finish.SOURCE_PX", 200**2)
+    monkeypatch.setattr("pathloop.loop._level0.SOURCE_PX", 200**2)
     run(drawn_request(slide, pieces, model, force=True))
     for task, ids in all_labels(whole).items():
         np.testing.assert_array_equal(all_labels(pieces)[task], ids)

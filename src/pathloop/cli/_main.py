@@ -16,7 +16,7 @@ __all__ = ["main"]
 
 EPILOG = """\
 start here:
-  pathloop demo                        segment the bundled sample and write pictures
+  pathloop demo                        segment the bundled sample, write pictures, open napari
   pathloop info slide.svs              what is this slide, what is missing
   pathloop segment slide.svs           objects and tissue into ./slide.pathloop
   pathloop export slide.pathloop --format geojson -o out

@@ -14,15 +14,23 @@ from pathloop.core._errors import (
     UsageError,
 )
 from pathloop.core._events import (
+    Assembled,
     CheckpointSaved,
     Evaluated,
     Event,
+    Failed,
     JobFinished,
     Message,
+    RunCancelled,
+    RunIdle,
+    RunPaused,
+    RunResumed,
     RunStarted,
     StageProgress,
     StepDone,
     TileDone,
+    WorkerPrepared,
+    events_from_json,
 )
 from pathloop.core._files import atomic_path, file_sha256, read_json, write_json, write_text
 from pathloop.core._geometry import Rect, Scale
@@ -33,11 +41,13 @@ from pathloop.core._schema import ClassSpec, LabelSchema, PostProcessing, TaskSp
 from pathloop.core._tiles import Tile, TileGrid
 
 __all__ = [
+    "Assembled",
     "CheckpointSaved",
     "ClassSpec",
     "DataError",
     "Evaluated",
     "Event",
+    "Failed",
     "Instances",
     "JobFinished",
     "LabelSchema",
@@ -51,6 +61,10 @@ __all__ = [
     "ProjectLockedError",
     "Rect",
     "Registry",
+    "RunCancelled",
+    "RunIdle",
+    "RunPaused",
+    "RunResumed",
     "RunStarted",
     "Scale",
     "SlideError",
@@ -65,7 +79,9 @@ __all__ = [
     "TrainingError",
     "UnknownScaleError",
     "UsageError",
+    "WorkerPrepared",
     "atomic_path",
+    "events_from_json",
     "file_sha256",
     "one_line",
     "read_json",

@@ -1,20 +1,34 @@
 """What long jobs yield. Every long job is a generator of these; closing the generator cancels the job."""
 
+import functools
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from pydantic import TypeAdapter, ValidationError
+
+from pathloop.core._config import one_line
+from pathloop.core._errors import DataError
+
 __all__ = [
+    "Assembled",
     "CheckpointSaved",
     "Evaluated",
     "Event",
+    "Failed",
     "JobFinished",
     "Message",
+    "RunCancelled",
+    "RunIdle",
+    "RunPaused",
+    "RunResumed",
     "RunStarted",
     "StageProgress",
     "StepDone",
     "TileDone",
+    "WorkerPrepared",
+    "events_from_json",
 ]
 
 
@@ -27,6 +41,36 @@ class Event:
     def to_json(self) -> str:
         """One line of JSON with the event's kind and fields."""
         return json.dumps({"kind": self.kind, **asdict(self)}, default=_plain)
+
+
+def events_from_json(line: str | bytes) -> Event:
+    """The event of one line that `Event.to_json` wrote, or a later version of it: keys that are not known are left out.
+
+    Raises
+    ------
+    DataError
+        If the line is no JSON object, its kind is not known, or a key is missing or wrong.
+    """
+    try:
+        values = json.loads(line)
+    except ValueError as error:
+        raise DataError(f"an event must be a line of JSON ({error})") from error
+    kind = values.get("kind") if isinstance(values, dict) else None
+    readers = _readers()
+    if not isinstance(kind, str) or kind not in readers:
+        raise DataError(f"unknown kind of event {kind!r}")
+    try:
+        event: Event = readers[kind].validate_python(values)
+    except ValidationError as error:
+        raise DataError(f"event {kind!r}: {one_line(error)}") from error
+    return event
+
+
+@functools.cache
+def _readers() -> dict[str, TypeAdapter[Any]]:
+    # a class with slots is a copy of the class as written, which may still be about: the later one is the right one
+    kinds = {kind.kind: kind for kind in Event.__subclasses__()}
+    return {name: TypeAdapter(kind) for name, kind in kinds.items()}
 
 
 def _plain(value: Any) -> Any:
@@ -48,7 +92,11 @@ class Message(Event):
 
 @dataclass(frozen=True, slots=True)
 class RunStarted(Event):
-    """A segmentation run starts or resumes. Areas in mm2."""
+    """A segmentation run starts or resumes. Areas in mm2.
+
+    The last three are for whoever keeps the project while another process runs the tiles: the run's scratch folder,
+    the parameters to record and the tasks that yield objects. They are None and empty where the run keeps it itself.
+    """
 
     kind: ClassVar[str] = "run_started"
     slide: str
@@ -58,6 +106,9 @@ class RunStarted(Event):
     area_mm2: float
     engine: str
     reason: str
+    folder: Path | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    instance_tasks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +177,58 @@ class JobFinished(Event):
     kind: ClassVar[str] = "finished"
     path: Path
     summary: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed(Event):
+    """The last event of a job that went wrong: what to do about it, and the exit code that a command would have."""
+
+    kind: ClassVar[str] = "failed"
+    message: str
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPrepared(Event):
+    """The worker holds a warm engine. Its pace is seconds per mm2 of a blank tile, None where it was not measured."""
+
+    kind: ClassVar[str] = "prepared"
+    engine: str
+    reason: str
+    s_per_mm2: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunPaused(Event):
+    """A run rests until it is resumed or cancelled; finished tiles are on disk."""
+
+    kind: ClassVar[str] = "paused"
+
+
+@dataclass(frozen=True, slots=True)
+class RunResumed(Event):
+    """A run that was paused goes on."""
+
+    kind: ClassVar[str] = "resumed"
+
+
+@dataclass(frozen=True, slots=True)
+class RunCancelled(Event):
+    """The last event of a run that was cancelled; its finished tiles are kept."""
+
+    kind: ClassVar[str] = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class RunIdle(Event):
+    """A live run has finished all that is in view and waits for the view to move."""
+
+    kind: ClassVar[str] = "idle"
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled(Event):
+    """The last event of a run whose tiles are all done: the folder of its result, ready to be taken over."""
+
+    kind: ClassVar[str] = "assembled"
+    folder: Path

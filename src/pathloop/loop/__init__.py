@@ -1,16 +1,51 @@
 """The project's use cases. Importing this room loads no torch, OpenVINO or Qt."""
 
+from pathloop.loop._assemble import assemble
+from pathloop.loop._client import SegmentJobRequest, WorkerClient
 from pathloop.loop._export import EXPORT_FORMATS, ExportRequest, export
+from pathloop.loop._find_project import ProposedProject, RecentProjects, config_folder, find_project, propose_project
+from pathloop.loop._frames import FIRST_PREVIEW_ID, ObjectFrame, read_frame
+from pathloop.loop._land import land
 from pathloop.loop._overlay import draw_overlay, write_overlays
-from pathloop.loop._segment import DEFAULT_TILE_PX, SegmentRequest, segment
+from pathloop.loop._plan import DEFAULT_TILE_PX, choose_tasks, core_size, empty_run_warning, plan_job
+from pathloop.loop._preview import PREVIEW_SLOTS, SLOT_IDS, Preview, PreviewPart, merged
+from pathloop.loop._preview_writer import PreviewWriter
+from pathloop.loop._result import RESULT_FOLDER
+from pathloop.loop._runs import is_segmented, run_parameters
+from pathloop.loop._segment import SegmentRequest, segment
 
 __all__ = [
     "DEFAULT_TILE_PX",
     "EXPORT_FORMATS",
+    "FIRST_PREVIEW_ID",
+    "PREVIEW_SLOTS",
+    "RESULT_FOLDER",
+    "SLOT_IDS",
     "ExportRequest",
+    "ObjectFrame",
+    "Preview",
+    "PreviewPart",
+    "PreviewWriter",
+    "ProposedProject",
+    "RecentProjects",
+    "SegmentJobRequest",
     "SegmentRequest",
+    "WorkerClient",
+    "assemble",
+    "choose_tasks",
+    "config_folder",
+    "core_size",
     "draw_overlay",
+    "empty_run_warning",
     "export",
+    "find_project",
+    "is_segmented",
+    "land",
+    "merged",
+    "plan_job",
+    "propose_project",
+    "read_frame",
+    "run_parameters",
     "segment",
     "write_overlays",
 ]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from pathloop.core import ClassSpec
 from pathloop.predict import UNCERTAINTY_STEP_PX, TileFolder, TileJob, tile_grid
 from pathloop.store import Project, TissueMap, UncertaintyMap
 
-__all__ = ["write_maps"]
+__all__ = ["CellMap", "RunMaps", "run_maps", "write_maps"]
 
 MEASURE = "largest entropy of interior, boundary and background over the object tasks"
 
@@ -18,32 +19,79 @@ Pair = tuple[float, float]
 Classes = tuple[tuple[str, ...], tuple[tuple[int, int, int], ...]]
 
 
-def write_maps(project: Project, slide_id: str, job: TileJob, tiles: TileFolder) -> None:
-    """Fill the run's part of the slide's maps; the rest stays as it was.
+@dataclass(frozen=True, slots=True, eq=False)
+class CellMap:
+    """One map of a run over the whole slide.
+
+    Parameters
+    ----------
+    values
+        (rows, columns) uint8.
+    is_run
+        (rows, columns) bool: cells that the run has a value for.
+    cell_px
+        (y, x) size of a cell, level-0 pixels; the first cell begins at the slide's corner.
+    """
+
+    values: NDArray[np.uint8]
+    is_run: NDArray[np.bool_]
+    cell_px: Pair
+
+    def over(self, values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The run's values where it has some, else those given."""
+        return np.where(self.is_run, self.values, values)
+
+
+@dataclass(frozen=True, slots=True)
+class RunMaps:
+    """The maps of a run; None where its tasks make none.
+
+    Parameters
+    ----------
+    tissue
+        Model class codes, 0 = not run.
+    classes
+        The tissue classes, by code - 1.
+    uncertainty
+        0 = sure .. 255.
+    """
+
+    tissue: CellMap | None
+    classes: tuple[ClassSpec, ...]
+    uncertainty: CellMap | None
+
+
+def run_maps(job: TileJob, tiles: TileFolder) -> RunMaps:
+    """The maps that a run's finished tiles make together."""
+    patch = job.patch_task
+    tissue = None if patch is None else _pasted(job, tiles, job.card.architecture.cell_px, patch)
+    uncertainty = _pasted(job, tiles, UNCERTAINTY_STEP_PX, None) if job.instance_tasks else None
+    return RunMaps(tissue, () if patch is None else job.labels[patch].classes, uncertainty)
+
+
+def write_maps(project: Project, slide_id: str, run_key: str, maps: RunMaps) -> None:
+    """Fill a run's part of the slide's maps; the rest stays as it was.
 
     Where an earlier run used other cells or classes, its part is carried over: each new cell takes the old cell that
     its centre lies in, and classes that the new model does not know are added to the legend.
     """
-    patch = job.patch_task
-    if patch is not None:
-        size, shape = _cells(job, job.card.architecture.cell_px)
-        old = project.tissue(slide_id)
-        codes = (
-            np.zeros(shape, np.uint8) if old is None else _onto(old.codes, (old.cell_px, old.origin_px), size, shape)
-        )
-        codes, (names, colors) = _joint_legend(codes, old, job.labels[patch].classes)
-        _fill(codes, job, tiles, job.card.architecture.cell_px, patch)
-        if codes.max() <= len(job.labels[patch].classes):
-            names, colors = names[: len(job.labels[patch].classes)], colors[: len(job.labels[patch].classes)]
-        project.write_tissue(slide_id, TissueMap(codes, names, colors, size, (0.0, 0.0), job.run_key))
-    if job.instance_tasks:
-        size, shape = _cells(job, UNCERTAINTY_STEP_PX)
-        earlier = project.uncertainty(slide_id)
-        values = np.zeros(shape, np.uint8)
+    if maps.tissue is not None:
+        old, own = project.tissue(slide_id), maps.tissue
+        codes = np.zeros_like(own.values)
+        if old is not None:
+            codes = _onto(old.codes, (old.cell_px, old.origin_px), own.cell_px, own.values.shape)
+        codes, (names, colors) = _joint_legend(codes, old, maps.classes)
+        codes = own.over(codes)
+        if codes.max() <= len(maps.classes):
+            names, colors = names[: len(maps.classes)], colors[: len(maps.classes)]
+        project.write_tissue(slide_id, TissueMap(codes, names, colors, own.cell_px, (0.0, 0.0), run_key))
+    if maps.uncertainty is not None:
+        earlier, new = project.uncertainty(slide_id), maps.uncertainty
+        values = np.zeros_like(new.values)
         if earlier is not None:
-            values = _onto(earlier.values, (earlier.cell_px, earlier.origin_px), size, shape)
-        _fill(values, job, tiles, UNCERTAINTY_STEP_PX, None)
-        project.write_uncertainty(slide_id, UncertaintyMap(values, MEASURE, size, (0.0, 0.0), job.run_key))
+            values = _onto(earlier.values, (earlier.cell_px, earlier.origin_px), new.cell_px, new.values.shape)
+        unsure = UncertaintyMap(new.over(values), MEASURE, new.cell_px, (0.0, 0.0), run_key)
+        project.write_uncertainty(slide_id, unsure)
 
 
 def _cells(job: TileJob, cell_px: int) -> tuple[Pair, tuple[int, int]]:
@@ -54,7 +102,7 @@ def _cells(job: TileJob, cell_px: int) -> tuple[Pair, tuple[int, int]]:
     return size, (math.ceil(height / cell_px), math.ceil(width / cell_px))
 
 
-def _onto(values: NDArray[np.uint8], grid: tuple[Pair, Pair], size: Pair, shape: tuple[int, int]) -> NDArray[np.uint8]:
+def _onto(values: NDArray[np.uint8], grid: tuple[Pair, Pair], size: Pair, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """The values of a map under the centres of another grid's cells."""
     places = []
     for axis in (0, 1):
@@ -77,8 +125,10 @@ def _joint_legend(
     return lookup[codes], (tuple(names), tuple(legend.values()))
 
 
-def _fill(target: NDArray[np.uint8], job: TileJob, tiles: TileFolder, cell_px: int, patch: str | None) -> None:
-    """Paste the tiles' cells of a patch task, or their uncertainty."""
+def _pasted(job: TileJob, tiles: TileFolder, cell_px: int, patch: str | None) -> CellMap:
+    """The tiles' cells of a patch task, or their uncertainty, side by side."""
+    size, shape = _cells(job, cell_px)
+    values, is_run = np.zeros(shape, np.uint8), np.zeros(shape, np.bool_)
     done = tiles.done()
     for tile in tile_grid(job):
         if (tile.row, tile.col) not in done:
@@ -86,5 +136,8 @@ def _fill(target: NDArray[np.uint8], job: TileJob, tiles: TileFolder, cell_px: i
         cells, uncertainty = tiles.load_maps(tile.row, tile.col)
         part = uncertainty if patch is None else cells[patch]
         top, left = tile.core.y // cell_px, tile.core.x // cell_px
-        view = target[top : top + part.shape[0], left : left + part.shape[1]]
+        place = np.s_[top : top + part.shape[0], left : left + part.shape[1]]
+        view = values[place]
         view[...] = part[: view.shape[0], : view.shape[1]]
+        is_run[place] = True
+    return CellMap(values, is_run, size)

@@ -1,6 +1,8 @@
 """What the project says about a run: whether its result is there, and what a person wants to know of it later."""
 
 import shutil
+from collections.abc import Mapping
+from typing import Any
 
 from pathloop.core import Rect
 from pathloop.predict import TileJob
@@ -9,7 +11,7 @@ from pathloop.store import Project, RunRecord
 __all__ = ["is_segmented", "run_parameters"]
 
 
-def run_parameters(job: TileJob) -> dict[str, object]:
+def run_parameters(job: TileJob) -> dict[str, Any]:
     """What a person wants to know about a run later; the key holds what the result depends on."""
     region = job.region
     return {
@@ -27,13 +29,22 @@ def run_parameters(job: TileJob) -> dict[str, object]:
     }
 
 
-def is_segmented(project: Project, slide_id: str, job: TileJob) -> bool:
-    """Whether the slide holds all of this run's result; scratch files that a kill left behind are removed."""
+def is_segmented(project: Project, slide_id: str, run_key: str, parameters: Mapping[str, Any]) -> bool:
+    """Whether the slide holds all of a run's result; scratch files that a kill left behind are then removed.
+
+    Parameters
+    ----------
+    project
+        Open for reading or writing.
+    run_key, parameters
+        Of the run that is wanted; the parameters are those of ``run_parameters``.
+    """
     runs = project.runs(slide_id)
-    own = next((run for run in runs if run.run_key == job.run_key), None)
+    own = next((run for run in runs if run.run_key == run_key), None)
     if own is None or own.state != "finished":
         return False
-    if job.patch_task is not None and _map_replaced(project, own, [run for run in runs if run is not own], job.region):
+    others = [run for run in runs if run is not own]
+    if parameters["tissue_map"] and _map_replaced(project, own, others, Rect(*parameters["region"])):
         return False
     shutil.rmtree(own.folder, ignore_errors=True)
     return True

@@ -18,7 +18,7 @@ from pathloop.core import PostProcessing, Rect, Tile
 from pathloop.objects._mosaic import Load, Mosaic, Place
 from pathloop.objects._seams import Edges, seam_pairs
 from pathloop.objects._seeds import Seeds, unite_seeds
-from pathloop.objects._windows import closed_window
+from pathloop.objects._windows import Window, closed_window
 from pathloop.rasters import Background, background_regions, first_pixels, label_components, link
 
 __all__ = ["Clip", "Joined", "join"]
@@ -112,6 +112,8 @@ class Joined:
         self._mosaic, self._seeds, self._post = mosaic, seeds, post
         self._clip: Clip | None = None
         self._recent: OrderedDict[Place, NDArray[np.int32]] = OrderedDict()
+        # Windows of the last measured tiles: a run of few tiles is not worked out twice.
+        self._windows: OrderedDict[Place, Window] = OrderedDict()
         # Per tile: seed that fills each background region, where any is filled.
         self._fillers: dict[Place, NDArray[np.int64]] = {}
         extents = self._measure_seeds()
@@ -145,7 +147,7 @@ class Joined:
 
     def _tile_labels(self, place: Place, core: Rect) -> NDArray[np.int32]:
         if place not in self._recent:
-            window = closed_window(self._mosaic, self._seeds, self._post, core)
+            window = self._windows.get(place) or closed_window(self._mosaic, self._seeds, self._post, core)
             labels = self._final[window.ids][window.labels]
             if place in self._fillers:
                 regions, _ = label_components(window.labels == 0, connectivity=8)
@@ -164,7 +166,11 @@ class Joined:
             if place not in self._seeds.of_tile:
                 continue
             framed = closed_window(self._mosaic, self._seeds, self._post, core.expand(1))
-            extents.add(framed.labels[1:-1, 1:-1], framed.ids, self._mosaic, core)
+            inner = np.s_[1:-1, 1:-1]
+            self._windows[place] = Window(framed.labels[inner], framed.valid[inner], framed.ids)
+            if len(self._windows) > _CACHED_LABELS:
+                self._windows.popitem(last=False)
+            extents.add(framed.labels[inner], framed.ids, self._mosaic, core)
             if self._post.fill_holes:
                 holes.add(place, background_regions(framed.labels, framed.valid), framed.ids)
         self._fillers = holes.fill(extents)

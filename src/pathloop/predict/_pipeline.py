@@ -1,196 +1,136 @@
 """Tiles of a slide through the network: read, run, cut into parts, record."""
 
-import hashlib
-import json
-import math
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pathloop.core import (
-    Event,
-    LabelSchema,
-    Rect,
-    RunStarted,
-    Scale,
-    Tile,
-    TileDone,
-    TileGrid,
-    UnknownScaleError,
-    UsageError,
-)
-from pathloop.networks import ModelCard
+from pathloop.core import Event, Rect, RunStarted, Tile, TileDone
 from pathloop.objects import TilePart, tile_part
-from pathloop.predict._engine import Engine, EngineChoice
+from pathloop.predict._engine import Engine
+from pathloop.predict._job import TileJob, tiles_to_run
 from pathloop.predict._tile_folder import FinishedTile, TileFolder
-from pathloop.slides import Slide, TissueMask
 
-__all__ = ["UNCERTAINTY_STEP_PX", "TileJob", "segment_tiles", "tile_grid", "tiles_to_run"]
+__all__ = ["UNCERTAINTY_STEP_PX", "After", "Pick", "segment_tiles"]
 
 UNCERTAINTY_STEP_PX = 16
 """Model pixels per pixel of the uncertainty map."""
 
 _READ_AHEAD = 2
+"""Tiles that are read and not yet run: the next one, and one more while that is in the network."""
+
+Pick = Callable[[Sequence[Tile]], Tile | None]
+"""Chooses the next tile among those that are left; None ends the run early."""
+
+After = Callable[[Tile], None]
+"""Is told of a tile that is recorded."""
 
 
-@dataclass(frozen=True, slots=True)
-class TileJob:
-    """One run over one slide.
+def segment_tiles(
+    job: TileJob, engine: Engine, folder: TileFolder, *, pick: Pick | None = None, after: After | None = None
+) -> Iterator[Event]:
+    """Run every tile that is not recorded yet. Closing the generator stops after the tile in work.
 
     Parameters
     ----------
-    slide, card
-        What is segmented by which model.
-    tasks
-        Tasks of the card that run.
-    region
-        What is segmented: level-0 pixels inside the slide, not empty.
-    tissue
-        Tiles without any tissue are not run; None = run everything.
-    choice
-        Engine, device and precision.
-    core_px
-        Side of a tile's core; a multiple of the tissue cell.
-    """
-
-    slide: Slide
-    card: ModelCard
-    tasks: tuple[str, ...]
-    region: Rect
-    tissue: TissueMask | None
-    choice: EngineChoice
-    core_px: int
-
-    @property
-    def run_key(self) -> str:
-        """Digest of everything that the result depends on; the same key resumes."""
-        fields = {
-            "slide": self.slide.fingerprint,
-            "um_per_px": [self.scale.y, self.scale.x],
-            "model": self.card.checksum,
-            "tasks": sorted(self.tasks),
-            "model_um_per_px": self.card.um_per_px,
-            "region": [self.region.y, self.region.x, self.region.height, self.region.width],
-            "mask": self.tissue is not None,
-            "tile": [self.core_px, self.margin_px],
-            "engine": [self.choice.engine, self.choice.device, self.choice.precision],
-            "constants": self.card.labels.model_dump(mode="json"),
-        }
-        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
-
-    @property
-    def scale(self) -> Scale:
-        """Pixel size of level 0, um; it must be known."""
-        if self.slide.scale is None:
-            raise UnknownScaleError(f"{self.slide.path}: states no um per px; give it with --um-per-px")
-        return self.slide.scale
-
-    @property
-    def area(self) -> Rect:
-        """The region at the model's scale: every level-0 pixel finds the model pixel under its centre in it."""
-        step_y, step_x = self.scale.y / self.card.um_per_px, self.scale.x / self.card.um_per_px
-        top, left = math.floor(self.region.y * step_y), math.floor(self.region.x * step_x)
-        bottom, right = math.ceil(self.region.bottom * step_y), math.ceil(self.region.right * step_x)
-        whole = Rect(0, 0, *self.slide.shape_at(self.card.um_per_px))
-        return Rect.from_bounds(top, left, bottom, right).intersect(whole)
-
-    @property
-    def margin_px(self) -> int:
-        """The card's margin, rounded up to whole tissue cells so that the cells of a tile stay on the grid."""
-        cell = self.card.architecture.cell_px
-        return -(-self.card.margin_px // cell) * cell
-
-    @property
-    def labels(self) -> LabelSchema:
-        """The card's tasks."""
-        return self.card.labels
-
-    @property
-    def instance_tasks(self) -> tuple[str, ...]:
-        """Tasks of the run that yield objects."""
-        return tuple(task for task in self.tasks if self.labels[task].output == "instance")
-
-    @property
-    def patch_task(self) -> str | None:
-        """The task of the run that fills the tissue map."""
-        return next((task for task in self.tasks if self.labels[task].output == "patch"), None)
-
-
-def tile_grid(job: TileJob) -> TileGrid:
-    """The grid of a run, anchored at the slide's origin.
-
-    Raises
-    ------
-    UsageError
-        If the core is not a multiple of the tissue cell.
-    """
-    cell = job.card.architecture.cell_px
-    if job.core_px <= 0 or job.core_px % cell:
-        raise UsageError(f"the tile core must be a positive multiple of the tissue cell, {cell} px; got {job.core_px}")
-    return TileGrid(job.area, job.core_px, job.margin_px)
-
-
-def tiles_to_run(job: TileJob) -> list[Tile]:
-    """All tiles of the grid that hold tissue."""
-    tiles = list(tile_grid(job))
-    if job.tissue is None:
-        return tiles
-    return [tile for tile in tiles if job.tissue.fraction_in(tile.core, job.card.um_per_px) > 0]
-
-
-def segment_tiles(job: TileJob, engine: Engine, folder: TileFolder) -> Iterator[Event]:
-    """Run every tile that is not recorded yet. Closing the generator stops after the tile in work.
+    job
+        What to run.
+    engine
+        Runs the network.
+    folder
+        Where finished tiles are, and are put.
+    pick
+        Asked for the next tile whenever one is read, while the one before it is in the network; given the tiles that
+        nobody has asked for yet, in grid order, not empty. None: nothing is wanted now; the tiles that are read are
+        finished, and the run ends. Without it tiles come row by row.
+    after
+        Called with every tile once it is recorded and before its `TileDone`, in a thread of its own, one tile at a
+        time. What it raises ends the run.
 
     Yields
     ------
     Event
         `RunStarted`, then `TileDone` for every tile.
     """
-    tiles = tiles_to_run(job)
-    done = folder.done()
-    todo = [tile for tile in tiles if (tile.row, tile.col) not in done]
-    mm2 = job.card.um_per_px**2 * 1e-6
-    total_px = sum(tile.core.area for tile in tiles)
-    name = job.slide.path.name
-    choice = job.choice
-    n_done = len(tiles) - len(todo)
-    yield RunStarted(name, job.run_key, len(tiles), n_done, total_px * mm2, choice.summary, choice.reason)
-    left_px = sum(tile.core.area for tile in todo)
-    run_px, started = 0, time.monotonic()
+    progress = _Progress(job, folder.done())
+    yield progress.run_started()
+    progress.start_clock()
     with ThreadPoolExecutor(1, "read") as readers, ThreadPoolExecutor(1, "post") as posters:
-        pending: list[tuple[Tile, Future[None]]] = []
-        for tile, pixels in _read_ahead(job, todo, readers):
+        pending: deque[tuple[Tile, Future[None]]] = deque()
+        for tile, pixels in _read_ahead(job, progress.todo, pick or _first, readers):
             maps = engine.run(pixels)
-            pending.append((tile, posters.submit(_record, job, tile, maps, folder)))
+            pending.append((tile, posters.submit(_post, job, tile, maps, folder, after)))
             # one tile is post-processed while the next one is in the network; no queue grows
-            while len(pending) > 1 or (pending and tile is todo[-1]):
-                finished, future = pending.pop(0)
-                future.result()
-                n_done += 1
-                run_px += finished.core.area
-                left_px -= finished.core.area
-                pace = (time.monotonic() - started) / (run_px * mm2)
-                done_mm2, eta = (total_px - left_px) * mm2, pace * left_px * mm2
-                yield TileDone(name, finished.row, finished.col, n_done, len(tiles), done_mm2, pace, eta)
+            if len(pending) > 1:
+                yield progress.finished(*pending.popleft())
+        while pending:
+            yield progress.finished(*pending.popleft())
+
+
+class _Progress:
+    """How far a run is, and how long the rest will take at the pace of this call."""
+
+    def __init__(self, job: TileJob, done: set[tuple[int, int]]) -> None:
+        self._job = job
+        tiles = tiles_to_run(job)
+        self.todo = [tile for tile in tiles if (tile.row, tile.col) not in done]
+        self._mm2 = job.card.um_per_px**2 * 1e-6
+        self._n_tiles, self._n_done = len(tiles), len(tiles) - len(self.todo)
+        self._total_px = sum(tile.core.area for tile in tiles)
+        self._left_px = sum(tile.core.area for tile in self.todo)
+        self._run_px, self._started = 0, 0.0
+
+    def run_started(self) -> RunStarted:
+        """The first event."""
+        choice, name = self._job.choice, self._job.slide.path.name
+        area_mm2 = self._total_px * self._mm2
+        return RunStarted(name, self._job.run_key, self._n_tiles, self._n_done, area_mm2, choice.summary, choice.reason)
+
+    def start_clock(self) -> None:
+        """The time of tiles counts from here."""
+        self._started = time.monotonic()
+
+    def finished(self, tile: Tile, recorded: Future[None]) -> TileDone:
+        """Wait until a tile is recorded; its event."""
+        recorded.result()
+        self._n_done += 1
+        self._run_px += tile.core.area
+        self._left_px -= tile.core.area
+        pace = (time.monotonic() - self._started) / (self._run_px * self._mm2)
+        done_mm2, eta = (self._total_px - self._left_px) * self._mm2, pace * self._left_px * self._mm2
+        name = self._job.slide.path.name
+        return TileDone(name, tile.row, tile.col, self._n_done, self._n_tiles, done_mm2, pace, eta)
+
+
+def _first(tiles: Sequence[Tile]) -> Tile:
+    return tiles[0]
 
 
 def _read_ahead(
-    job: TileJob, tiles: list[Tile], readers: ThreadPoolExecutor
+    job: TileJob, todo: Sequence[Tile], pick: Pick, readers: ThreadPoolExecutor
 ) -> Iterator[tuple[Tile, NDArray[np.uint8]]]:
-    waiting: list[Future[NDArray[np.uint8]]] = []
+    left = {(tile.row, tile.col): tile for tile in todo}
+    waiting: deque[tuple[Tile, Future[NDArray[np.uint8]]]] = deque()
     try:
-        for index, tile in enumerate(tiles):
-            for ahead in tiles[index + len(waiting) : index + _READ_AHEAD]:
-                waiting.append(readers.submit(_read, job, ahead))
-            yield tile, waiting.pop(0).result()
+        while True:
+            while left and len(waiting) < _READ_AHEAD:
+                tile = pick(list(left.values()))
+                if tile is None:
+                    left.clear()
+                    break
+                del left[tile.row, tile.col]
+                waiting.append((tile, readers.submit(_read, job, tile)))
+            if not waiting:
+                return
+            tile, pixels = waiting.popleft()
+            yield tile, pixels.result()
     finally:
-        for future in waiting:
-            future.cancel()
+        for _, pixels in waiting:
+            pixels.cancel()
 
 
 def _read(job: TileJob, tile: Tile) -> NDArray[np.uint8]:
@@ -212,6 +152,14 @@ def _read(job: TileJob, tile: Tile) -> NDArray[np.uint8]:
         ),
         np.uint8,
     )
+
+
+def _post(
+    job: TileJob, tile: Tile, maps: dict[str, NDArray[np.generic]], folder: TileFolder, after: After | None
+) -> None:
+    _record(job, tile, maps, folder)
+    if after is not None:
+        after(tile)
 
 
 def _record(job: TileJob, tile: Tile, maps: dict[str, NDArray[np.generic]], folder: TileFolder) -> None:

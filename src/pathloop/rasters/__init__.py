@@ -23,6 +23,7 @@ from pathloop.rasters._zarr import (
     LabelPyramid,
     create_label_pyramid,
     open_label_pyramid,
+    pyramid_factors,
     restore_chunks,
     save_chunks,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "link",
     "open_label_pyramid",
     "overlap_table",
+    "pyramid_factors",
     "quantise",
     "rank_by_first_pixel",
     "read_map",

@@ -15,6 +15,7 @@ __all__ = [
     "LabelPyramid",
     "create_label_pyramid",
     "open_label_pyramid",
+    "pyramid_factors",
     "restore_chunks",
     "save_chunks",
 ]

@@ -45,12 +45,15 @@ class Level:
         (height, width, 3) uint8, read on demand; chunks are whole file tiles.
     zarr
         The same pixels as a zarr array straight over the file, or None where the reader has none.
+    tile
+        (height, width) of the pieces in which the file is read, px.
     """
 
     shape: tuple[int, int]
     downsample: tuple[float, float]
     dask: da.Array
     zarr: Any | None
+    tile: tuple[int, int]
 
 
 def exact_downsample(full: tuple[int, int], shape: tuple[int, int]) -> tuple[float, float]:

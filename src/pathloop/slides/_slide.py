@@ -70,7 +70,7 @@ class Slide(ABC):
     def levels(self) -> tuple[Level, ...]:
         """The pyramid, finest level first."""
         return tuple(
-            Level(layout.shape, layout.downsample, self._dask(index), self._zarr(index))
+            Level(layout.shape, layout.downsample, self._dask(index), self._zarr(index), layout.tile)
             for index, layout in enumerate(self._layouts)
         )
 
@@ -192,6 +192,8 @@ class Slide(ABC):
             chunks=(*chunks, 3),
             name=f"slide-{self.fingerprint[:32]}-{level}",
             asarray=False,
+            # each block's task holds the level itself: a slice needs no look-up in a graph of the whole slide
+            inline_array=True,
             meta=np.empty((0, 0, 0), np.uint8),
         )
         return pixels

@@ -1,8 +1,10 @@
 """The project folder: slides, objects, label pyramids, maps and runs, with one writer and any number of readers."""
 
+from pathloop.store._database import on_network_drive
 from pathloop.store._project import Project
 from pathloop.store._records import ObjectCounts, ObjectStates, RunRecord, SlideRecord, TissueMap, UncertaintyMap
 from pathloop.store._replacement import Replacement
+from pathloop.store._runs import run_folder
 from pathloop.store._schema import OBJECT_STATES, SCHEMA_VERSION
 from pathloop.store._slides import slide_stem
 
@@ -17,5 +19,7 @@ __all__ = [
     "SlideRecord",
     "TissueMap",
     "UncertaintyMap",
+    "on_network_drive",
+    "run_folder",
     "slide_stem",
 ]

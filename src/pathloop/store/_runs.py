@@ -13,7 +13,7 @@ from pathloop.store._layers import make_layer
 from pathloop.store._records import RunRecord
 from pathloop.store._slides import find_slide
 
-__all__ = ["begin_run", "find_run", "find_runs", "finish_run", "run_number"]
+__all__ = ["begin_run", "find_run", "find_runs", "finish_run", "run_folder", "run_number"]
 
 KEY_LETTERS = 12
 

@@ -2,10 +2,8 @@
 
 import argparse
 import contextlib
-import json
 import signal
 import sys
-import traceback
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -13,10 +11,11 @@ from typing import NoReturn
 
 from pydantic import ValidationError
 
-from pathloop.core import DataError, Event, PathloopError, Rect, StrictConfig, UsageError, one_line
-from pathloop.learn import RECIPES, TrainConfig
+from pathloop.core import DataError, Event, Failed, Rect, StrictConfig, UsageError, one_line
 from pathloop.loop import DEFAULT_TILE_PX, SegmentRequest, segment
 from pathloop.networks import DEFAULT_MODEL
+from pathloop.worker._failures import failure
+from pathloop.worker._serve import serve
 
 __all__ = ["SegmentJob", "TrainJob", "main"]
 
@@ -64,6 +63,9 @@ class TrainJob(StrictConfig):
 
     def events(self) -> Generator[Event]:
         """The job."""
+        # a worker that segments starts sooner without it
+        from pathloop.learn import RECIPES, TrainConfig
+
         config = TrainConfig.read(self.config)
         if self.output is not None:
             config = config.model_copy(update={"output": self.output})
@@ -74,7 +76,7 @@ JOBS: dict[str, type[SegmentJob] | type[TrainJob]] = {"segment": SegmentJob, "tr
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one job.
+    """Run one job, or with ``segment --serve`` the jobs that come as lines on standard input.
 
     Every line on standard output is a JSON object with a ``kind``: an event, or at the end of a job that went wrong
     ``{"kind": "failed", "message": ..., "exit_code": ...}``. SIGTERM stops like Ctrl-C: what is finished is recorded.
@@ -87,22 +89,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with contextlib.suppress(ValueError):  # handlers can be set in the main thread only
         signal.signal(signal.SIGTERM, _stop)
     try:
-        job = _job(arguments)
+        options = _options(arguments)
+        if options.serve:
+            serve()
+        job = _job(options)
         with contextlib.closing(job.events()) as events:
             for event in events:
                 print(event.to_json(), flush=True)  # noqa: T201
     except KeyboardInterrupt:
-        return _failed("stopped; the same request goes on", STOPPED)
+        return _failed(Failed("stopped; the same request goes on", STOPPED))
     except BrokenPipeError:
         # nobody reads any more, so nobody can be told
         sys.stderr.write("pathloop: the reader of this job's events is gone\n")
         return 1
-    except (PathloopError, OSError, MemoryError) as error:
-        text = " ".join(str(error).split()) or type(error).__name__
-        return _failed(text, 2 if isinstance(error, UsageError) else 1)
-    except Exception as error:  # noqa: BLE001 - whoever listens must hear of it, the traceback goes to stderr
-        traceback.print_exc()
-        return _failed(f"unforeseen {type(error).__name__}: {error}", 1)
+    except Exception as error:  # noqa: BLE001 - whoever listens must hear of it
+        return _failed(failure(error))
     return 0
 
 
@@ -110,9 +111,9 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _failed(message: str, exit_code: int) -> int:
-    print(json.dumps({"kind": "failed", "message": message, "exit_code": exit_code}), flush=True)  # noqa: T201
-    return exit_code
+def _failed(event: Failed) -> int:
+    print(event.to_json(), flush=True)  # noqa: T201
+    return event.exit_code
 
 
 class _Parser(argparse.ArgumentParser):
@@ -123,11 +124,18 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message)
 
 
-def _job(arguments: Sequence[str] | None) -> SegmentJob | TrainJob:
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = _Parser(prog="python -m pathloop.worker", description=__doc__)
     parser.add_argument("job", choices=tuple(JOBS))
     parser.add_argument("--request", type=Path, metavar="FILE", help="JSON request (default: standard input)")
+    parser.add_argument("--serve", action="store_true", help="stay, and take requests as JSON lines (segment only)")
     options = parser.parse_args(arguments)
+    if options.serve and (options.job != "segment" or options.request is not None):
+        raise UsageError("--serve goes with 'segment' and takes its requests from standard input")
+    return options
+
+
+def _job(options: argparse.Namespace) -> SegmentJob | TrainJob:
     source = "standard input" if options.request is None else str(options.request)
     try:
         text = sys.stdin.read() if options.request is None else options.request.read_text(encoding="utf-8")

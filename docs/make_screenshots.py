@@ -1,0 +1,119 @@
+"""Make the pictures of the documentation from real runs: ``xvfb-run -s '-screen 0 1366x768x24' python docs/make_screenshots.py``.
+
+Writes docs/images/*.png. With a slide as argument, that one is shown instead of the bundled sample; ``--to DIR`` writes
+elsewhere, ``--theme light`` changes the colours of the window.
+"""
+
+import argparse
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import napari
+import numpy as np
+from napari.utils.io import imsave
+from qtpy.QtWidgets import QApplication
+
+from pathloop.core import Rect
+from pathloop.gui._current import session_for
+from pathloop.gui._start import add_panels
+from pathloop.synth import sample_slide_path
+
+IMAGES = Path(__file__).parent / "images"
+PATIENCE_S = 120
+
+
+def wait(for_what: str, condition: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
+    """Let the window live until something is so."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(for_what)
+        QApplication.processEvents()
+        time.sleep(0.01)
+
+
+def rest(seconds: float) -> None:
+    """Let the window live for a while."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.01)
+
+
+def main() -> None:
+    """Run."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("slide", nargs="?", type=Path, default=None)
+    parser.add_argument("--to", type=Path, default=IMAGES)
+    parser.add_argument("--theme", default="dark")
+    parser.add_argument("--um-per-px", type=float)
+    options = parser.parse_args()
+    options.to.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        slide = Path(shutil.copy(options.slide or sample_slide_path(), folder))
+        show(slide, options)
+
+
+def show(slide: Path, options: argparse.Namespace) -> None:
+    """Open, run, see, inspect; a picture of each."""
+    viewer = napari.Viewer(title="pathloop", show=True)
+    viewer.theme = options.theme
+    panels = add_panels(viewer)
+    session = session_for(viewer)
+    window = panels["Slides"].window()
+    window.resize(1366, 768)
+    rest(1)
+
+    def shoot(name: str, panel: str) -> None:
+        dock = panels[panel].parent()
+        while dock is not None and not hasattr(dock, "raise_"):
+            dock = dock.parent()
+        panels[panel].parentWidget().raise_()
+        rest(1.0)
+        picture = np.asarray(viewer.screenshot(canvas_only=False, flash=False))
+        imsave(str(options.to / f"{name}.png"), picture)
+        print(options.to / f"{name}.png", picture.shape)
+
+    shoot("empty", "Slides")
+    session.open_slide(slide, um_per_px=options.um_per_px)
+    wait("the slide", lambda: session.current is not None)
+    rest(2)
+    shoot("slides", "Slides")
+    run = panels["Segment"].presenter
+    wait("the engine", lambda: bool(run.conductor.engine))
+    shoot("segment", "Segment")
+    run.choose_place("slide")
+    rest(0.5)
+    run.run()
+    wait("tiles", lambda: any(len(session.frame(task)) for task in session.tasks))
+    rest(0.3)
+    shoot("running", "Segment")
+    wait("the run", lambda: run.conductor.state == "idle")
+    rest(1)
+    shoot("segmented", "Look")
+    look = panels["Look"].presenter
+    height, width = session.current.slide.shape
+    session.go_to(Rect(height // 3, width // 3, 300, 400))
+    viewer.scene.camera.zoom = 4
+    look.set_style("outline")
+    shoot("outlines", "Look")
+    look.set_colour_by("confidence")
+    look.set_style("fill")
+    shoot("confidence", "Look")
+    look.set_colour_by("class")
+    look.show_maps(tissue=True, uncertainty=False)
+    viewer.reset_view()
+    shoot("tissue", "Look")
+    look.show_maps(tissue=False, uncertainty=False)
+    viewer.scene.camera.zoom = 3
+    ids = session.frame("nuclei").instances.ids
+    session.select("nuclei", ids[len(ids) // 2 : len(ids) // 2 + 1], "script")
+    shoot("objects", "Objects")
+    viewer.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The napari plugin. Nothing is imported here: napari finds the plugin's parts through ``napari.yaml``."""

@@ -1,0 +1,81 @@
+"""A slide in the window."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pathloop.core import Rect, Scale
+from pathloop.gui._slide_desk import SlideDesk
+from pathloop.slides import Slide
+
+__all__ = ["OpenedSlide"]
+
+SMALL_SHARE = 0.05
+"""Of the view; what is smaller is zoomed in on."""
+
+
+@dataclass(eq=False)
+class OpenedSlide:
+    """A slide in the window.
+
+    Parameters
+    ----------
+    path, slide, layer
+        The file, its reader, and its napari image layer.
+    scale
+        um per px of level 0; None where it is not known.
+    desk
+        Its objects, maps and layers.
+    slide_id, project_path, is_writer, project_reason
+        Where its work is kept; None and False before there is a project.
+    given_um_per_px
+        What the user said the scale is; None = the file's own.
+    use_tissue_mask
+        Whether runs leave glass out.
+    """
+
+    path: Path
+    slide: Slide
+    layer: Any
+    scale: Scale | None
+    desk: SlideDesk
+    slide_id: str | None = None
+    project_path: Path | None = None
+    is_writer: bool = False
+    project_reason: str = ""
+    given_um_per_px: float | None = None
+    use_tissue_mask: bool = True
+
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+        return str(self.layer.name)
+
+    def set_scale(self, scale: Scale) -> None:
+        """Take over a scale that the file does not state, for pixels and layers."""
+        self.scale, self.given_um_per_px = scale, scale.um_per_px
+        self.slide.scale = scale
+        self.layer.scale, self.layer.units = (scale.y, scale.x), ("um", "um")
+        self.desk.set_scale(scale)
+
+    def view_rect(self) -> Rect | None:
+        """Level-0 pixels that are on screen; None where there are none."""
+        layer = self.layer
+        factors = np.asarray(layer.downsample_factors[layer.data_level][:2]) if layer.multiscale else np.ones(2)
+        (top, left), (bottom, right) = np.asarray(layer.corner_pixels)[:, :2] * factors
+        rect = Rect.from_bounds(int(top), int(left), int(np.ceil(bottom + 1)), int(np.ceil(right + 1)))
+        rect = rect.intersect(Rect(0, 0, *self.slide.shape))
+        return rect if rect.area > 1 else None
+
+    def bring_into_view(self, rect: Rect, camera: Any) -> None:
+        """Centre the camera on a level-0 rectangle; change the zoom only where it would not fit or be a speck."""
+        scale = np.asarray(self.layer.scale)[-2:]
+        centre = (np.array([rect.y + rect.bottom, rect.x + rect.right]) / 2 - 0.5) * scale
+        view = self.view_rect()
+        camera.center = tuple(float(value) for value in centre)
+        if view is not None:
+            share = max(rect.height / view.height, rect.width / view.width)
+            if share > 1 or share < SMALL_SHARE:
+                camera.zoom = float(camera.zoom / (share * (1.2 if share > 1 else 1 / SMALL_SHARE)))

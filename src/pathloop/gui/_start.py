@@ -1,0 +1,45 @@
+"""Open napari with pathloop's panels and, if given, a slide."""
+
+from pathlib import Path
+from typing import Any
+
+__all__ = ["PANELS", "add_panels", "start"]
+
+PANELS = ("Slides", "Segment", "Look", "Objects")
+"""Display names of the widgets in the manifest, in the order of the tabs."""
+
+
+def add_panels(viewer: Any) -> dict[str, Any]:
+    """Dock all panels: the slide's on the left, the others as tabs on the right.
+
+    Returns
+    -------
+    dict
+        Panel by display name.
+    """
+    panels = {}
+    for name in PANELS:
+        _, panels[name] = viewer.window.add_plugin_dock_widget("pathloop", name, tabify=name != "Slides")
+    return panels
+
+
+def start(slide: Path | None = None, project: Path | None = None) -> int:
+    """Open a window and stay until it closes.
+
+    Parameters
+    ----------
+    slide
+        A slide to open.
+    project
+        Where its work is kept; None = where it is found.
+    """
+    import napari
+
+    from pathloop.gui._current import session_for
+
+    viewer = napari.Viewer(title="pathloop")
+    add_panels(viewer)
+    if slide is not None:
+        session_for(viewer).open_slide(slide, project=project)
+    napari.run()
+    return 0

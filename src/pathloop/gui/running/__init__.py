@@ -1,0 +1,25 @@
+"""Running the model on a slide: what the panel "Segment" decides, without Qt."""
+
+from pathloop.gui.running._conductor import Conductor, State
+from pathloop.gui.running._places import PLACES, Place, PlaceChoice, drawn_regions, start_drawing_regions
+from pathloop.gui.running._presenter import Button, RunPresenter, RunView, card_text
+from pathloop.gui.running._progress import duration, estimate, progress_text
+from pathloop.gui.running._start import Command
+
+__all__ = [
+    "PLACES",
+    "Button",
+    "Command",
+    "Conductor",
+    "Place",
+    "PlaceChoice",
+    "RunPresenter",
+    "RunView",
+    "State",
+    "card_text",
+    "drawn_regions",
+    "duration",
+    "estimate",
+    "progress_text",
+    "start_drawing_regions",
+]

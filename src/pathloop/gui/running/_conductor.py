@@ -1,0 +1,302 @@
+"""Conducts the worker: wishes of the user become requests, events of the worker become tiles and results.
+
+The worker writes scratch files only. This process holds the project's lock and takes the results over.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from psygnal import Signal
+
+from pathloop.core import (
+    Assembled,
+    Event,
+    Failed,
+    Message,
+    Rect,
+    RunCancelled,
+    RunIdle,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    StageProgress,
+    TileDone,
+    WorkerPrepared,
+)
+from pathloop.gui._opened import OpenedSlide
+from pathloop.gui._session import Session
+from pathloop.gui.running._progress import progress_text
+from pathloop.gui.running._recorder import RunRecorder
+from pathloop.gui.running._start import Command, place_in_project, unfinished_command
+from pathloop.gui.running._watch import ViewWatch, visible
+from pathloop.loop import SegmentJobRequest, WorkerClient
+
+__all__ = ["Command", "Conductor", "State"]
+
+State = Literal["idle", "starting", "running", "paused", "finishing", "live", "dead"]
+
+
+class Conductor:
+    """Runs commands on the current slide through one worker process.
+
+    Parameters
+    ----------
+    session
+        The viewer's session.
+    make_client
+        ``make_client(on_event, on_exit)``: the worker's client.
+    """
+
+    changed = Signal()
+    progressed = Signal(float, str)
+    told = Signal(str)
+
+    def __init__(self, session: Session, make_client: Callable[..., WorkerClient] = WorkerClient) -> None:
+        self.state: State = "idle"
+        self.engine = ""
+        self.reason = ""
+        self.s_per_mm2: float | None = None
+        self.live_wanted = False
+        self._session = session
+        self._post = session.background.post
+        self._client = make_client(
+            on_event=lambda job, event: self._post(lambda: self._on_event(job, event)),
+            on_exit=lambda code, text: self._post(lambda: self._on_exit(code, text)),
+        )
+        self._opened: OpenedSlide | None = None
+        self._command: Command | None = None
+        self._sent = Command((), use_tissue_mask=True, model="")
+        self._left: list[Rect | None] = []
+        self._job = 0
+        self._preparing = 0
+        self._prepared: tuple[Any, ...] = ()
+        self._live_command: Command | None = None
+        self._recorder: RunRecorder | None = None
+        self._watch = ViewWatch(session, self._on_moving)
+        session.current_changed.connect(self._on_current_changed)
+        session.closing.append(self.close)
+        session.is_busy = lambda: self.is_busy
+
+    # what the panel asks
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether something that was begun can go on."""
+        return self.state == "paused" or (self.state in ("idle", "dead") and bool(self._left))
+
+    def prepare(self, model: str, device: str, tasks: tuple[str, ...] | None) -> None:
+        """Have the engine loaded and warm before it is needed."""
+        wanted = (model, device, tasks)
+        if self.state not in ("idle", "live") or (self._prepared == wanted and self._client.is_running):
+            return
+        self._prepared = wanted
+        self._client.start()
+        self._preparing = self._client.prepare(model=model, device=device, tasks=tasks)
+
+    def start(self, command: Command) -> None:
+        """Run a command on the current slide; its project is made first where there is none."""
+        opened = self._session.current
+        if opened is None or self.state not in ("idle", "live", "dead"):
+            return
+        self._opened, self._command, self._left = opened, command, list(command.regions)
+        self._set("starting")
+        self._with_project(opened, self._next_region)
+
+    def set_live(self, on: bool, command: Command | None = None) -> None:  # noqa: FBT001 - a switch
+        """Segment what is on screen whenever the view rests."""
+        self.live_wanted = on
+        if on and command is not None:
+            self._live_command = command
+        if on and self.state in ("idle", "dead"):
+            self._start_live()
+        elif not on and self.state == "live":
+            self._client.cancel(self._job)
+            self._set("idle")
+        self.changed.emit()
+
+    def pause(self) -> None:
+        """Let the run rest."""
+        self._client.pause(self._job)
+
+    def resume(self) -> None:
+        """Go on with what was paused, stopped or lost its worker."""
+        if self.state == "paused":
+            self._client.resume(self._job)
+        elif self.can_resume and self._opened is not None:
+            self._set("starting")
+            self._with_project(self._opened, self._next_region)
+
+    def cancel(self) -> None:
+        """Stop; what is finished is kept, and the same command goes on from there."""
+        if self.state in ("running", "paused", "starting"):
+            self._client.cancel(self._job)
+
+    def resume_unfinished(self) -> bool:
+        """Go on with the newest unfinished run that the project knows of; False where there is none."""
+        opened = self._session.current
+        command = None if opened is None else unfinished_command(opened)
+        if command is not None:
+            self.start(command)
+        return command is not None
+
+    def close(self) -> None:
+        """End the worker; finished tiles are kept."""
+        self._client.stop(timeout=1.0)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether closing the window would interrupt something."""
+        return self.state in ("starting", "running", "paused", "finishing")
+
+    # starting
+
+    def _with_project(self, opened: OpenedSlide, then: Callable[[], None]) -> None:
+        place_in_project(self._session, opened, then, failed=self._fail, told=self.told.emit)
+
+    def _next_region(self) -> None:
+        if not self._left:
+            self._set("idle")
+            self.told.emit("Done.")
+            if self.live_wanted:
+                self._start_live()
+            return
+        assert self._command is not None
+        self._send(self._command, self._left[0], live=False)
+
+    def _start_live(self) -> None:
+        opened = self._session.current
+        command = self._live_command
+        if opened is None or opened.scale is None or command is None:
+            return
+        self._opened = opened
+        self._with_project(opened, lambda: self._send(command, None, live=True))
+
+    def _send(self, command: Command, region: Rect | None, *, live: bool) -> None:
+        opened = self._opened
+        if opened is None or opened.project_path is None or opened.slide_id is None:
+            return
+        self._client.start()
+        self._recorder, self._sent = None, command
+        self._job = self._client.segment(
+            SegmentJobRequest(
+                slide=opened.path,
+                project=opened.project_path,
+                slide_id=opened.slide_id,
+                um_per_px=opened.given_um_per_px,
+                model=command.model,
+                device=command.device,
+                tasks=command.tasks,
+                region=region,
+                use_tissue_mask=command.use_tissue_mask,
+                live=live,
+                view=visible(self._session, live=live),
+                tile_px=command.tile_px,
+            )
+        )
+        self._set("live" if live else "starting")
+
+    # what the worker tells
+
+    def _on_event(self, job: int, event: Event) -> None:
+        if isinstance(event, WorkerPrepared) and job == self._preparing:
+            self.engine, self.reason, self.s_per_mm2 = event.engine, event.reason, event.s_per_mm2
+            self.changed.emit()
+        elif isinstance(event, Failed) and job == self._preparing != self._job:
+            self.told.emit(event.message)
+        elif job != self._job:
+            return
+        elif isinstance(event, RunStarted):
+            self._on_started(event)
+        elif isinstance(event, TileDone):
+            self._on_tile(event)
+        elif isinstance(event, StageProgress):
+            self.progressed.emit(event.done / max(event.total, 1), f"Finishing: {event.stage}")
+            self._set("finishing")
+        elif isinstance(event, Assembled):
+            self._land(Path(event.folder))
+        elif isinstance(event, Message):
+            self.told.emit(event.text)
+        else:
+            self._on_turn(event)
+
+    def _on_turn(self, event: Event) -> None:
+        """The run has come to rest, goes on, or is over."""
+        if isinstance(event, RunPaused):
+            self._set("paused")
+        elif isinstance(event, RunResumed):
+            self._set("running")
+        elif isinstance(event, RunCancelled):
+            if self.state != "live" and not (self.state == "idle" and self.live_wanted):
+                self.told.emit("Stopped. What is finished is kept; Resume goes on from there.")
+                self._set("idle")
+        elif isinstance(event, RunIdle):
+            coarse = visible(self._session, live=True) is None
+            self.told.emit("Live: zoom in to segment what is on screen" if coarse else "Live: this view is done")
+        elif isinstance(event, Failed):
+            self._fail(event.message)
+
+    def _on_started(self, event: RunStarted) -> None:
+        assert self._opened is not None
+        self.engine, self.reason = event.engine, event.reason
+        if self.state != "live":
+            self._set("running")
+        self._recorder = RunRecorder(self._session, self._opened, event, self._sent.model, self._fail)
+
+    def _on_tile(self, event: TileDone) -> None:
+        self.s_per_mm2 = event.s_per_mm2
+        text = f"Live: {event.s_per_mm2:.2g} s/mm\u00b2"
+        if self.state != "live":
+            text = progress_text(event.done_mm2, event.s_per_mm2, event.eta_s, event.n_done, event.n_tiles)
+        self.progressed.emit(event.n_done / max(event.n_tiles, 1), text)
+        if self._recorder is not None:
+            self._recorder.show_tile(event.row, event.col)
+
+    def _land(self, folder: Path) -> None:
+        recorder, self._recorder = self._recorder, None
+        if recorder is None:
+            return
+        self._set("finishing")
+
+        def done() -> None:
+            if self._left:
+                self._left.pop(0)
+            self._next_region()
+
+        recorder.land(folder, self.progressed.emit, done)
+
+    def _on_exit(self, code: int, text: str) -> None:
+        self._prepared = ()
+        landing = self.state == "finishing" and self._recorder is None
+        if self.state != "idle" and not landing:
+            self._set("dead")
+            self.told.emit(text)
+
+    def _fail(self, message: str) -> None:
+        self._set("idle")
+        self._left = []
+        self.told.emit(message)
+        self._session.say(message, "error")
+
+    # the view
+
+    def _on_moving(self, *, moving: bool) -> None:
+        if self.state not in ("running", "live", "finishing", "starting"):
+            return
+        # one core is enough while the user moves: the window comes first
+        self._client.gentle(on=moving)
+        if not moving and self._opened is self._session.current:
+            self._client.look(visible(self._session, live=self.state == "live"))
+
+    def _on_current_changed(self) -> None:
+        if self.state == "live" and self._session.current is not self._opened:
+            self._client.cancel(self._job)
+            self._set("idle")
+            if self._session.current is not None and self._session.current.scale is not None:
+                self._start_live()
+
+    def _set(self, state: State) -> None:
+        if state != self.state:
+            self.state = state
+            self._session.run_changed.emit()
+            self.changed.emit()

@@ -1,0 +1,96 @@
+"""One run's way into the window and the project: tiles are shown as they come, the result is taken over at the end."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pathloop.core import RunStarted
+from pathloop.gui._opened import OpenedSlide
+from pathloop.gui._session import Session
+from pathloop.loop import Preview, PreviewPart, land
+from pathloop.store import Project
+
+__all__ = ["RunRecorder"]
+
+BREATH_S = 0.002
+
+
+class RunRecorder:
+    """Records one run of one slide. Main thread only; the work is done in the background.
+
+    Parameters
+    ----------
+    session, opened
+        Whose run.
+    event
+        The run's first event, from the worker.
+    model
+        What was asked for by name or folder: going on later needs it.
+    failed
+        Told in words what went wrong.
+    """
+
+    def __init__(
+        self, session: Session, opened: OpenedSlide, event: RunStarted, model: str, failed: Callable[[str], None]
+    ) -> None:
+        assert event.folder is not None
+        assert opened.project_path is not None
+        assert opened.slide_id is not None
+        self.folder = Path(event.folder)
+        self.is_over = False
+        self._session, self._opened = session, opened
+        self._project, self._slide_id, self._run_key = opened.project_path, opened.slide_id, event.run_key
+        self._failed = failed
+        self._preview: Preview | None = None
+        slide_id, tasks = opened.slide_id, event.instance_tasks
+        parameters = {**event.parameters, "model_folder": model}
+        session.projects.use(
+            self._project,
+            lambda project: project.begin_run(slide_id, event.run_key, parameters, tasks=tasks),
+            None,
+            lambda error: failed(str(error)),
+        )
+
+    def show_tile(self, row: int, col: int) -> None:
+        """Show what a finished tile holds."""
+        folder = self.folder
+
+        def load() -> tuple[Preview, dict[str, PreviewPart]] | None:
+            preview = self._preview or Preview.open(folder)
+            return None if preview is None else (preview, preview.load(row, col))
+
+        def show(found: tuple[Preview, dict[str, PreviewPart]] | None) -> None:
+            if found is not None and not self.is_over:
+                self._preview = found[0]
+                self._opened.desk.add_tile(folder, found[0], (row, col), found[1])
+
+        # a tile of a run that was taken over meanwhile is shown from the project
+        self._session.background.run(load, show, lambda error: None)
+
+    def land(self, result: Path, progressed: Callable[[float, str], None], done: Callable[[], None]) -> None:
+        """Take the run's result over into the project, and show the slide anew.
+
+        Parameters
+        ----------
+        result
+            What the worker assembled.
+        progressed
+            Told the share and the stage.
+        done
+            Called when everything is in the project and on screen.
+        """
+        self.is_over = True
+        slide_id, run_key, post = self._slide_id, self._run_key, self._session.background.post
+
+        def work(project: Project) -> None:
+            for step in land(project, slide_id, run_key, result):
+                share, text = step.done / max(step.total, 1), f"Finishing: {step.stage}"
+                post(lambda share=share, text=text: progressed(share, text))  # type: ignore[misc]
+                time.sleep(BREATH_S)  # the window's thread comes first
+
+        self._session.projects.use(
+            self._project,
+            work,
+            lambda _: self._session.restore(self._opened, done),
+            lambda error: self._failed(str(error)),
+        )

@@ -1,0 +1,1 @@
+"""Qt widgets: they show what presenters decide and tell them what the user did."""

@@ -1,0 +1,86 @@
+"""What all panels share: a scroll area that fits a laptop, and the question before a window closes on a run."""
+
+from typing import Any
+from weakref import WeakSet
+
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
+from qtpy.QtWidgets import QFrame, QMessageBox, QScrollArea, QVBoxLayout, QWidget
+
+__all__ = ["Panel"]
+
+_guarded: "WeakSet[QObject]" = WeakSet()
+
+
+class Panel(QScrollArea):
+    """A scrollable panel; add to ``body``.
+
+    Parameters
+    ----------
+    name
+        Its title and accessible name.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setObjectName(f"pathloop-{name.lower()}")
+        self.setAccessibleName(name)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        inner = QWidget()
+        self.body = QVBoxLayout(inner)
+        self.setWidget(inner)
+        self._session: Any = None
+
+    def sizeHint(self) -> QSize:
+        """Narrow enough for two panels beside the canvas on a laptop."""
+        return QSize(340, 420)
+
+    def guard(self, session: Any) -> None:
+        """End the session when the panel's window closes; ask before that interrupts a run."""
+        self._session = session
+        QTimer.singleShot(0, self._guard_window)
+
+    def _guard_window(self) -> None:
+        window = self.window()
+        if window is self or window in _guarded:
+            # napari puts a panel into its window a moment after making it; a floating one has no window to guard
+            return
+        _guarded.add(window)
+        keeper = _Keeper(window, self._session)
+        window.installEventFilter(keeper)
+
+    def showEvent(self, event: Any) -> None:
+        """A panel that was docked after it was made finds its window here."""
+        super().showEvent(event)
+        if self._session is not None:
+            QTimer.singleShot(0, self._guard_window)
+
+
+class _Keeper(QObject):
+    """Watches a main window for its end."""
+
+    def __init__(self, window: Any, session: Any) -> None:
+        super().__init__(window)
+        self._session = session
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Hold a close event back until the user has answered."""
+        if event.type() != QEvent.Type.Close or self._session.is_closed:
+            return False
+        if self._session.is_busy() and not self._may_close(watched):
+            event.ignore()
+            return True
+        self._session.close()
+        return False
+
+    def _may_close(self, window: Any) -> bool:
+        box = QMessageBox(window)
+        box.setObjectName("pathloop-close")
+        box.setWindowTitle("A segmentation is running")
+        box.setText("A segmentation is still running. What is finished is kept, and the run can be resumed later.")
+        leave = box.addButton("Stop it and close", QMessageBox.ButtonRole.AcceptRole)
+        stay = box.addButton("Keep running", QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(stay)
+        box.exec()
+        return bool(box.clickedButton() is leave)
