@@ -1,4 +1,6 @@
-"""Make the pictures of the documentation from real runs: ``xvfb-run -s '-screen 0 1366x768x24' python docs/make_screenshots.py``.
+"""Make the pictures of the documentation from real runs.
+
+Without a display: ``xvfb-run -s '-screen 0 1366x768x24' python docs/make_screenshots.py``.
 
 Writes docs/images/*.png. With a slide as argument, that one is shown instead of the bundled sample; ``--to DIR`` writes
 elsewhere, ``--theme light`` changes the colours of the window.

@@ -1,14 +1,13 @@
 """The one session of each viewer, made when the first panel or slide asks for it."""
 
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from pathloop.gui._session import Session
 
 __all__ = ["session_for"]
 
-_sessions: "WeakKeyDictionary[Any, Session]" = WeakKeyDictionary()
+_sessions: "dict[Any, Session]" = {}
 
 
 def session_for(viewer: Any) -> "Session":
@@ -31,6 +30,8 @@ def session_for(viewer: Any) -> "Session":
         def say(text: str, level: str) -> None:
             speakers[level](text)
 
-        session = Session(viewer, say=say, background=lambda report: QtBackground(report))
+        session = Session(own, say=say, background=lambda report: QtBackground(report))
+        # a session holds its viewer, so nothing would ever be freed while it is listed here
+        session.closing.append(lambda: _sessions.pop(own, None))
         _sessions[own] = session
     return _sessions[own]

@@ -8,6 +8,7 @@ import numpy as np
 
 from pathloop.core import Rect, Scale
 from pathloop.gui._slide_desk import SlideDesk
+from pathloop.gui.opening import screen_rect
 from pathloop.slides import Slide
 
 __all__ = ["OpenedSlide"]
@@ -60,20 +61,16 @@ class OpenedSlide:
         self.layer.scale, self.layer.units = (scale.y, scale.x), ("um", "um")
         self.desk.set_scale(scale)
 
-    def view_rect(self) -> Rect | None:
+    def view_rect(self, viewer: Any) -> Rect | None:
         """Level-0 pixels that are on screen; None where there are none."""
-        layer = self.layer
-        factors = np.asarray(layer.downsample_factors[layer.data_level][:2]) if layer.multiscale else np.ones(2)
-        (top, left), (bottom, right) = np.asarray(layer.corner_pixels)[:, :2] * factors
-        rect = Rect.from_bounds(int(top), int(left), int(np.ceil(bottom + 1)), int(np.ceil(right + 1)))
-        rect = rect.intersect(Rect(0, 0, *self.slide.shape))
-        return rect if rect.area > 1 else None
+        return screen_rect(viewer, self.layer, self.slide.shape)
 
-    def bring_into_view(self, rect: Rect, camera: Any) -> None:
+    def bring_into_view(self, rect: Rect, viewer: Any) -> None:
         """Centre the camera on a level-0 rectangle; change the zoom only where it would not fit or be a speck."""
         scale = np.asarray(self.layer.scale)[-2:]
         centre = (np.array([rect.y + rect.bottom, rect.x + rect.right]) / 2 - 0.5) * scale
-        view = self.view_rect()
+        view = self.view_rect(viewer)
+        camera = viewer.scene.camera
         camera.center = tuple(float(value) for value in centre)
         if view is not None:
             share = max(rect.height / view.height, rect.width / view.width)

@@ -11,11 +11,19 @@ from psygnal import Signal
 from pathloop.core import PathloopError, Rect, Scale, UsageError
 from pathloop.gui._background import Background
 from pathloop.gui._opened import OpenedSlide
-from pathloop.gui._projects import OpenProject, Projects
-from pathloop.gui._slide_desk import SlideContent, SlideDesk, find_content
+from pathloop.gui._project_link import ProjectLink
+from pathloop.gui._projects import Projects
+from pathloop.gui._slide_desk import SlideDesk
 from pathloop.gui.display import SlideLayers
-from pathloop.gui.opening import GuiSettings, read_settings, slide_layer_data
-from pathloop.loop import ObjectFrame, RecentProjects, find_project
+from pathloop.gui.opening import (
+    GuiSettings,
+    UnitKeeper,
+    fit_to_screen,
+    read_settings,
+    slide_layer_data,
+    with_unit_of,
+)
+from pathloop.loop import ObjectFrame, RecentProjects
 from pathloop.slides import Slide, open_slide
 
 __all__ = ["OpenedSlide", "Session"]
@@ -63,6 +71,7 @@ class Session:
         self.settings = settings or read_settings()
         self.recent = recent or RecentProjects()
         self.projects = Projects(self.background)
+        self._link = ProjectLink(self)
         self.opened: list[OpenedSlide] = []
         self.current: OpenedSlide | None = None
         self.closing: list[Callable[[], Any]] = []
@@ -74,6 +83,9 @@ class Session:
         viewer.layers.events.removed.connect(self._on_layer_removed)
         viewer.scene.camera.events.center.connect(self._on_view_moved)
         viewer.scene.camera.events.zoom.connect(self._on_view_moved)
+        self.units = UnitKeeper(self)
+        self.conductor: Any = None
+        self.hands: Any = None
         for layer in list(viewer.layers):
             self._adopt(layer)
 
@@ -109,7 +121,7 @@ class Session:
             _, levels, options = found
             if project is not None:
                 self._wanted_project[str(path.resolve())] = project
-            self.viewer.add_image(levels, **options)
+            self.viewer.add_image(levels, **with_unit_of(self.current, options))
 
         self.background.run(work, done)
 
@@ -123,8 +135,9 @@ class Session:
             one.desk.layers.set_visible(visible=one is opened)
         if opened is not None:
             self.viewer.layers.selection.active = opened.layer
-            self.viewer.reset_view()
         self.current_changed.emit()
+        if opened is not None:
+            fit_to_screen(self.viewer, opened.layer, opened.slide.shape)
 
     def close_slide(self, opened: OpenedSlide) -> None:
         """Take a slide out of the window; its project keeps everything."""
@@ -148,8 +161,8 @@ class Session:
                 " another project for it"
             )
         opened.set_scale(scale)
-        self.viewer.reset_view()
         self.scale_changed.emit()
+        fit_to_screen(self.viewer, opened.layer, opened.slide.shape)
 
     # projects
 
@@ -175,34 +188,11 @@ class Session:
             Whose work; None = the current slide.
         """
         opened = opened or self._need_current()
-        self.projects.open(path, lambda found: self._on_project(opened, found, then), create=create)
-
-    def _on_project(self, opened: OpenedSlide, found: OpenProject, then: Callable[[], Any] | None = None) -> None:
-        opened.project_path, opened.is_writer, opened.project_reason = found.path, found.is_writer, found.reason
-        if not found.is_writer:
-            self.say(f"{found.path.name} is open for reading only: {found.reason}", "warning")
-        self.background.run(lambda: self.recent.add(found.path))
-        self.restore(opened, then)
+        self._link.open(opened, path, create=create, then=then)
 
     def restore(self, opened: OpenedSlide, then: Callable[[], Any] | None = None) -> None:
         """Read what the project holds of a slide, and show it."""
-        if opened.project_path is None:
-            return
-        slide = opened.slide
-
-        def done(found: tuple[str | None, SlideContent | None, Scale | None]) -> None:
-            opened.slide_id, content, scale = found
-            if scale is not None and opened.scale is None:
-                opened.set_scale(scale)
-                self.scale_changed.emit()
-            if content is not None:
-                opened.desk.set_content(content)
-                self.maps_changed.emit()
-            self.project_changed.emit()
-            if then is not None:
-                then()
-
-        self.projects.use(opened.project_path, lambda project: find_content(project, slide.fingerprint), done)
+        self._link.restore(opened, then)
 
     # objects
 
@@ -225,7 +215,7 @@ class Session:
 
     def view_rect(self) -> Rect | None:
         """Level-0 pixels of the current slide that are on screen; None where there are none."""
-        return None if self.current is None else self.current.view_rect()
+        return None if self.current is None else self.current.view_rect(self.viewer)
 
     def um_per_screen_px(self) -> float | None:
         """How fine the view is; None where the scale is not known."""
@@ -237,7 +227,7 @@ class Session:
         """Bring a level-0 rectangle into the middle of the view; zoom out only as far as needed to see it all."""
         if self.current is None:
             return
-        self.current.bring_into_view(rect, self.viewer.scene.camera)
+        self.current.bring_into_view(rect, self.viewer)
 
     @property
     def is_closed(self) -> bool:
@@ -251,6 +241,12 @@ class Session:
         for call in self.closing:
             call()
         self._closed = True
+        self.units.close()
+        events, camera = self.viewer.layers.events, self.viewer.scene.camera.events
+        events.inserted.disconnect(self._on_layer_inserted)
+        events.removed.disconnect(self._on_layer_removed)
+        camera.center.disconnect(self._on_view_moved)
+        camera.zoom.disconnect(self._on_view_moved)
         self.projects.close()
         self.background.close()
         for opened in self.opened:
@@ -271,22 +267,17 @@ class Session:
         if not isinstance(own, dict) or own.get("kind") != "slide":
             return
         slide: Slide = own["slide"]
+        if any(one.slide is slide for one in self.opened):
+            return  # napari's "duplicate layer"
         layers = SlideLayers(self.viewer, self.background, str(layer.name), slide.shape, slide.scale)
         desk = SlideDesk(layers, self.background, slide.shape, slide.scale, self.objects_changed.emit)
         opened = OpenedSlide(slide.path.resolve(), slide, layer, slide.scale, desk)
+        opened.given_um_per_px = slide.given_um_per_px
         self.opened.append(opened)
         self.slide_opened.emit(opened)
         # the layer is in the list, but not yet on the canvas: what moves the camera comes after
         self.background.later(0, lambda: self.set_current(opened) if opened in self.opened else None)
-        wanted = self._wanted_project.pop(str(opened.path), None)
-        if wanted is not None:
-            self.projects.open(wanted, lambda found: self._on_project(opened, found), create=True)
-            return
-        recent = self.recent.paths()
-        self.background.run(
-            lambda: find_project(opened.path, slide.fingerprint, recent),
-            lambda path: None if path is None else self.projects.open(path, lambda f: self._on_project(opened, f)),
-        )
+        self._link.find(opened, self._wanted_project.pop(str(opened.path), None))
 
     def _on_layer_removed(self, event: Any) -> None:
         opened = next((one for one in self.opened if one.layer is event.value), None)

@@ -66,6 +66,11 @@ class Slide(ABC):
         """Hexadecimal identity of the file's content, whatever its path: sizes and samples of the bytes, hashed."""
         return file_fingerprint(self.path)
 
+    @property
+    def given_um_per_px(self) -> float | None:
+        """The um per px that the slide was opened with; None = what the file states holds."""
+        return self._given_um_per_px
+
     @cached_property
     def levels(self) -> tuple[Level, ...]:
         """The pyramid, finest level first."""

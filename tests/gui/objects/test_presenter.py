@@ -297,7 +297,7 @@ def test_the_card_shows_the_clicked_object(card):
     assert card.view.card.place == "9 of 50 shown"
     area = frame.areas_um2[8]
     assert facts["Area"].startswith(f"{area:,.0f}" if area >= 100 else f"{area:,.1f}")
-    assert facts["Equivalent diameter"] == f"{2 * np.sqrt(area / np.pi):.1f} µm"
+    assert facts["Eq. diameter"] == f"{2 * np.sqrt(area / np.pi):.1f} µm"
     assert facts["State"].split(",")[0] == frame.state_names[frame.states[8]]
     (ring,) = card.view.thumbnail.rings
     assert ring.min() > 0

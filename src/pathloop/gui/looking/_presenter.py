@@ -68,7 +68,7 @@ class LookPresenter:
     """
 
     def __init__(self, session: Session, view: LookView) -> None:
-        self.hands = CanvasHands(session)
+        session.hands = session.hands or CanvasHands(session)
         self.colour_by: ColourBy = "class"
         self.style: Style = session.settings.view.style
         self.patterns = False

@@ -65,7 +65,7 @@ def object_card(frame: ObjectFrame, row: int, *, origin: str = "", place: str = 
         ("Class", class_text(frame, row) or (frame.classes[code - 1].name if has_class else UNKNOWN)),
         ("Confidence", find_column_text(frame, row, "confidence")),
         ("Area", area_text(int(instances.areas_px[row]), scale)),
-        ("Equivalent diameter", diameter),
+        ("Eq. diameter", diameter),
         ("Centre", _place_text(y, x, scale)),
         ("State", _state_text(frame, row)),
     ]

@@ -277,7 +277,7 @@ class ObjectsPresenter:
 def class_choices(frame: ObjectFrame) -> list[Choice]:
     """What the class filter offers."""
     choices = [Choice(code, spec.name, spec.color) for code, spec in enumerate(frame.classes, start=1)]
-    return [*choices, Choice(0, "no class")] if choices else []
+    return [*choices, Choice(0, "no class")] if choices and not frame.instances.class_codes.all() else choices
 
 
 def counts_text(frame: ObjectFrame, n_shown: int, n_selected: int, *, has_slide: bool) -> tuple[str, str]:

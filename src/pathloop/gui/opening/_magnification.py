@@ -6,7 +6,6 @@ from pathloop.gui._session import Session
 from pathloop.gui.opening._keys import ViewerKeys
 from pathloop.gui.opening._ruler import Ruler
 from pathloop.gui.opening._screen import fit_to_screen
-from pathloop.gui.opening._units import UnitKeeper
 
 __all__ = ["MAGNIFICATIONS", "ViewTools"]
 
@@ -30,7 +29,6 @@ class ViewTools:
         self._session = session
         self._bar: Any = session.viewer.canvas.overlays.scale_bar
         self._before = (self._bar.visible, self._bar.box)
-        self._units = UnitKeeper(session)
         self.ruler = Ruler(session)
         self._keys = ViewerKeys(
             session.viewer,
@@ -84,6 +82,5 @@ class ViewTools:
         self._session.current_changed.disconnect(self.fit, missing_ok=True)
         self._session.scale_changed.disconnect(self.fit, missing_ok=True)
         self._keys.close()
-        self._units.close()
         self.ruler.close()
         self._bar.visible, self._bar.box = self._before

@@ -28,9 +28,9 @@ from pathloop.gui._opened import OpenedSlide
 from pathloop.gui._session import Session
 from pathloop.gui.running._progress import progress_text
 from pathloop.gui.running._recorder import RunRecorder
-from pathloop.gui.running._start import Command, place_in_project, unfinished_command
+from pathloop.gui.running._start import Command, place_in_project, request_of, unfinished_command
 from pathloop.gui.running._watch import ViewWatch, visible
-from pathloop.loop import SegmentJobRequest, WorkerClient
+from pathloop.loop import WorkerClient
 
 __all__ = ["Command", "Conductor", "State"]
 
@@ -157,7 +157,6 @@ class Conductor:
     def _next_region(self) -> None:
         if not self._left:
             self._set("idle")
-            self.told.emit("Done.")
             if self.live_wanted:
                 self._start_live()
             return
@@ -174,26 +173,12 @@ class Conductor:
 
     def _send(self, command: Command, region: Rect | None, *, live: bool) -> None:
         opened = self._opened
-        if opened is None or opened.project_path is None or opened.slide_id is None:
+        if opened is None:
             return
         self._client.start()
         self._recorder, self._sent = None, command
-        self._job = self._client.segment(
-            SegmentJobRequest(
-                slide=opened.path,
-                project=opened.project_path,
-                slide_id=opened.slide_id,
-                um_per_px=opened.given_um_per_px,
-                model=command.model,
-                device=command.device,
-                tasks=command.tasks,
-                region=region,
-                use_tissue_mask=command.use_tissue_mask,
-                live=live,
-                view=visible(self._session, live=live),
-                tile_px=command.tile_px,
-            )
-        )
+        view = visible(self._session, live=live)
+        self._job = self._client.segment(request_of(command, opened, region, live=live, view=view))
         self._set("live" if live else "starting")
 
     # what the worker tells
@@ -241,7 +226,17 @@ class Conductor:
         self.engine, self.reason = event.engine, event.reason
         if self.state != "live":
             self._set("running")
-        self._recorder = RunRecorder(self._session, self._opened, event, self._sent.model, self._fail)
+        self._recorder = RunRecorder(self._session, self._opened, event, self._sent.model, self._on_already, self._fail)
+
+    def _on_already(self) -> None:
+        """The project holds all of the run's result: nothing is done twice."""
+        self._client.cancel(self._job)
+        self._job, self._recorder = 0, None
+        self.live_wanted = self.live_wanted and self.state != "live"
+        self.told.emit("This is segmented already with these settings; what is there is shown.")
+        if self._left and self.state != "live":
+            self._left.pop(0)
+        self._next_region()
 
     def _on_tile(self, event: TileDone) -> None:
         self.s_per_mm2 = event.s_per_mm2
@@ -261,6 +256,7 @@ class Conductor:
         def done() -> None:
             if self._left:
                 self._left.pop(0)
+            self.told.emit("Done." if not self._left else "Next region.")
             self._next_region()
 
         recorder.land(folder, self.progressed.emit, done)

@@ -79,7 +79,8 @@ class RunPresenter:
     def __init__(
         self, session: Session, view: RunView, conductor: Conductor | None = None, *, activity: Any | None = None
     ) -> None:
-        self.conductor = conductor or Conductor(session)
+        # one worker a window, however often the panel is opened
+        session.conductor = self.conductor = conductor or session.conductor or Conductor(session)
         self._session, self._view = session, view
         self._activity = activity
         self._bar: Any = None

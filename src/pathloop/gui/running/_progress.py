@@ -26,8 +26,8 @@ def estimate(area_mm2: float | None, s_per_mm2: float | None) -> str:
     if area_mm2 is None:
         return "Area not known yet"
     if s_per_mm2 is None:
-        return f"{area_mm2:.3g} mm\u00b2"
-    return f"{area_mm2:.3g} mm\u00b2, about {duration(area_mm2 * s_per_mm2)}"
+        return f"{area_mm2:.3g} mm\u00b2 to do"
+    return f"{area_mm2:.3g} mm\u00b2, takes about {duration(area_mm2 * s_per_mm2)}"
 
 
 def progress_text(done_mm2: float, s_per_mm2: float | None, eta_s: float | None, n_done: int, n_tiles: int) -> str:

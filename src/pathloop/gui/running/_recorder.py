@@ -7,7 +7,7 @@ from pathlib import Path
 from pathloop.core import RunStarted
 from pathloop.gui._opened import OpenedSlide
 from pathloop.gui._session import Session
-from pathloop.loop import Preview, PreviewPart, land
+from pathloop.loop import Preview, PreviewPart, is_segmented, land
 from pathloop.store import Project
 
 __all__ = ["RunRecorder"]
@@ -26,12 +26,20 @@ class RunRecorder:
         The run's first event, from the worker.
     model
         What was asked for by name or folder: going on later needs it.
+    already
+        Called if the project holds all of this run's result.
     failed
         Told in words what went wrong.
     """
 
     def __init__(
-        self, session: Session, opened: OpenedSlide, event: RunStarted, model: str, failed: Callable[[str], None]
+        self,
+        session: Session,
+        opened: OpenedSlide,
+        event: RunStarted,
+        model: str,
+        already: Callable[[], None],
+        failed: Callable[[str], None],
     ) -> None:
         assert event.folder is not None
         assert opened.project_path is not None
@@ -44,12 +52,19 @@ class RunRecorder:
         self._preview: Preview | None = None
         slide_id, tasks = opened.slide_id, event.instance_tasks
         parameters = {**event.parameters, "model_folder": model}
-        session.projects.use(
-            self._project,
-            lambda project: project.begin_run(slide_id, event.run_key, parameters, tasks=tasks),
-            None,
-            lambda error: failed(str(error)),
-        )
+
+        def begin(project: Project) -> bool:
+            if is_segmented(project, slide_id, event.run_key, parameters):
+                return True
+            project.begin_run(slide_id, event.run_key, parameters, tasks=tasks)
+            return False
+
+        def begun(is_there: bool) -> None:  # noqa: FBT001 - an answer
+            if is_there:
+                self.is_over = True
+                already()
+
+        session.projects.use(self._project, begin, begun, lambda error: failed(str(error)))
 
     def show_tile(self, row: int, col: int) -> None:
         """Show what a finished tile holds."""

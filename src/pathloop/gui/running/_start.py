@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathloop.core import Rect
 from pathloop.gui._opened import OpenedSlide
 from pathloop.gui._session import Session
-from pathloop.loop import DEFAULT_TILE_PX, propose_project
+from pathloop.loop import DEFAULT_TILE_PX, SegmentJobRequest, propose_project
 from pathloop.store import Project
 
-__all__ = ["Command", "place_in_project", "unfinished_command"]
+__all__ = ["Command", "place_in_project", "request_of", "unfinished_command"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,28 @@ def unfinished_command(opened: OpenedSlide) -> Command | None:
         device=str(parameters["engine"]).split()[1],
         tasks=tuple(parameters["tasks"]),
         tile_px=int(parameters["core_px"]) + 2 * int(parameters["margin_px"]),
+    )
+
+
+def request_of(
+    command: Command, opened: OpenedSlide, region: Rect | None, *, live: bool, view: Rect | None
+) -> SegmentJobRequest:
+    """What the worker is asked for one region of a slide that is on record in a project."""
+    assert opened.project_path is not None
+    assert opened.slide_id is not None
+    return SegmentJobRequest(
+        slide=opened.path,
+        project=opened.project_path,
+        slide_id=opened.slide_id,
+        um_per_px=opened.given_um_per_px,
+        model=command.model,
+        device=command.device,
+        tasks=command.tasks,
+        region=region,
+        use_tissue_mask=command.use_tissue_mask,
+        tile_px=command.tile_px,
+        live=live,
+        view=view,
     )
 
 

@@ -1,5 +1,6 @@
-"""Selecting on a plot by dragging over it. Imports pyqtgraph."""
+"""Parts of plots: an inside that is brushed by dragging, an axis with plain numbers. Imports pyqtgraph."""
 
+import math
 from typing import Any
 
 import pyqtgraph as pg
@@ -7,12 +8,13 @@ from qtpy.QtCore import QRectF, Qt, Signal
 from qtpy.QtGui import QColor, QPen
 from qtpy.QtWidgets import QGraphicsRectItem
 
-__all__ = ["BrushBox"]
+__all__ = ["BrushBox", "NumberAxis"]
 
 SHORTEST_PX = 4
+NARROW_DECADES = 1.2
 
 
-class BrushBox(pg.ViewBox):  # type: ignore[misc]
+class BrushBox(pg.ViewBox):
     """A plot's inside: dragging with the left button brushes, the wheel zooms, dragging with the middle one moves."""
 
     brushed = Signal(object)
@@ -52,3 +54,24 @@ class BrushBox(pg.ViewBox):  # type: ignore[misc]
         else:
             self._band.setRect(rect)
             self._band.show()
+
+
+class NumberAxis(pg.AxisItem):  # type: ignore[misc]
+    """An axis whose numbers are written out; where ``is_log``, values are decimal logarithms of what is written."""
+
+    is_log = False
+
+    def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float | None, list[float]]]:
+        """Where ticks are."""
+        if not self.is_log:
+            return list(super().tickValues(minVal, maxVal, size))
+        steps = (1, 2, 5) if maxVal - minVal > NARROW_DECADES else (1, 1.5, 2, 3, 4, 5, 7)
+        decades = range(math.floor(minVal), math.ceil(maxVal) + 1)
+        ticks = [decade + math.log10(step) for decade in decades for step in steps]
+        return [(None, [tick for tick in ticks if minVal <= tick <= maxVal])]
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        """What is written at ticks."""
+        if not self.is_log:
+            return list(super().tickStrings(values, scale, spacing))
+        return [f"{float(f'{10**value:.3g}'):,g}" for value in values]

@@ -10,10 +10,10 @@ from pathloop.gui.objects._thumbnail import Thumbnail
 __all__ = ["ObjectCard", "ObjectPicture"]
 
 HINT = "Click an object on the slide, or a row of the table, to see it here."
-SIDE = 148
+SIDE = 132
 
 
-class ObjectPicture(QWidget):  # type: ignore[misc]
+class ObjectPicture(QWidget):
     """Draws a `Thumbnail`: the outline once dark, once light, so that it shows on any stain."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -73,7 +73,7 @@ class ObjectPicture(QWidget):  # type: ignore[misc]
         painter.end()
 
 
-class ObjectCard(QWidget):  # type: ignore[misc]
+class ObjectCard(QWidget):
     """Shows a `Card`; says which arrow was pressed."""
 
     step_asked = Signal(int)
@@ -138,6 +138,7 @@ class ObjectCard(QWidget):  # type: ignore[misc]
         while len(self._facts) <= number:
             label, text = QLabel(), QLabel()
             text.setWordWrap(True)
+            text.setMinimumWidth(60)
             text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             row = len(self._facts)
             self._grid.addWidget(label, row, 0, Qt.AlignmentFlag.AlignTop)
@@ -161,7 +162,6 @@ class ObjectCard(QWidget):  # type: ignore[misc]
         facts = QVBoxLayout()
         facts.addLayout(self._grid)
         facts.addStretch(1)
-        facts.addLayout(steps)
         below = QHBoxLayout()
         below.addWidget(self.picture, 0, Qt.AlignmentFlag.AlignTop)
         below.addLayout(facts, 1)
@@ -169,6 +169,7 @@ class ObjectCard(QWidget):  # type: ignore[misc]
         inside.setContentsMargins(0, 0, 0, 0)
         inside.addLayout(top)
         inside.addLayout(below)
+        inside.addLayout(steps)
         outside = QVBoxLayout(self)
         outside.setContentsMargins(0, 4, 0, 0)
         outside.addWidget(self._hint)

@@ -25,7 +25,7 @@ DASH = "–"
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
-class ObjectComposition(QWidget):  # type: ignore[misc]
+class ObjectComposition(QWidget):
     """Shows a `Composition`.
 
     Parameters
@@ -80,13 +80,12 @@ class ObjectComposition(QWidget):  # type: ignore[misc]
         if found is None:
             return
         unit = "µm²" if found.has_scale else "px"
-        density = "Per mm² tissue" if found.tissue_mm2 else "Per mm²"
-        self.tree.setHeaderLabels(["", "Count", density, f"Median ({unit})", "Share"])
+        self.tree.setHeaderLabels(["", "Count", "Per mm²", unit, "Share"])
         tips = (
             "Class",
             "Objects whose centre lies in the area",
-            "Objects per mm²",
-            "Median area of these objects",
+            f"Objects per mm² of {'tissue' if found.tissue_mm2 else 'the area'}",
+            f"Median area of these objects in {unit}; for tissue: what it covers",
             "Sum of their areas over the area; for tissue: how much of the area it covers",
         )
         for column, tip in enumerate(tips):

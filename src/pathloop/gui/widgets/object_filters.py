@@ -4,7 +4,17 @@ import math
 from collections.abc import Sequence
 
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from pathloop.gui.objects._filters import Filters, Span
 from pathloop.gui.objects._view import Choice
@@ -14,10 +24,11 @@ from pathloop.store import OBJECT_STATES
 __all__ = ["ObjectFilters"]
 
 TYPING_MS = 300
-PER_ROW = 3
+PER_ROW = 2
+PLACES = {"": "Anywhere", "view": "What is on screen now", "drawn": "Around the drawn shape"}
 
 
-class ObjectFilters(QWidget):  # type: ignore[misc]
+class ObjectFilters(QWidget):
     """Says which conditions are set; decides nothing."""
 
     changed = Signal(object, bool)
@@ -54,16 +65,14 @@ class ObjectFilters(QWidget):  # type: ignore[misc]
         self._region = QLabel()
         self._region.setObjectName("pathloop_filter_region")
         self._region.setWordWrap(True)
-        self._from_view = self._button(
-            "Use view", "region_view", "Keep to what is on screen now, also when you move on."
-        )
-        self._from_shape = self._button(
-            "Use drawn shape", "region_drawn", "Keep to the box around the selected shape of a Shapes layer."
-        )
-        self._anywhere = self._button("Anywhere", "region_none", "Search the whole slide again.")
+        self._place = QComboBox(self)
+        self._place.setObjectName("pathloop_filter_place")
+        self._place.setAccessibleName("Region")
+        self._place.setToolTip("Show only objects whose centre lies in a region; it stays when you move on.")
+        for source, title in PLACES.items():
+            self._place.addItem(title, source)
         self._reset = self._button("Reset filters", "reset", "Show all objects again.")
-        for source, button in (("view", self._from_view), ("drawn", self._from_shape), ("", self._anywhere)):
-            button.clicked.connect(lambda _=False, source=source: self.region_asked.emit(source))
+        self._place.activated.connect(lambda: self.region_asked.emit(self._place.currentData()))
         self._reset.clicked.connect(self.reset)
         self._lay_out()
         self.show_region("Anywhere on the slide", is_set=False)
@@ -88,8 +97,9 @@ class ObjectFilters(QWidget):  # type: ignore[misc]
     def show_region(self, text: str, *, is_set: bool) -> None:
         """Which region is kept to."""
         self._region.setText(text)
-        self._anywhere.setEnabled(is_set)
-        self._anywhere.setToolTip("Search the whole slide again." if is_set else "No region is set.")
+        self._region.setVisible(is_set)
+        if not is_set:
+            self._place.setCurrentIndex(0)
 
     def show_problem(self, text: str) -> None:
         """What cannot be understood."""
@@ -126,7 +136,7 @@ class ObjectFilters(QWidget):  # type: ignore[misc]
     @property
     def is_active(self) -> bool:
         """Whether any condition is set."""
-        return self.filters != Filters() or self._in_view.isChecked() or self._anywhere.isEnabled()
+        return self.filters != Filters() or self._in_view.isChecked() or not self._region.isHidden()
 
     def _typed_span(self, name: str) -> Span:
         low, high = self._spans[name]
@@ -169,12 +179,9 @@ class ObjectFilters(QWidget):  # type: ignore[misc]
         self._class_label = QLabel("Class")
         self._class_grid = QGridLayout()
         self._class_grid.setContentsMargins(0, 0, 0, 0)
-        states, places = QHBoxLayout(), QHBoxLayout()
-        for box in (*self._states.values(), self._locked):
-            states.addWidget(box)
-        states.addStretch(1)
-        for button in (self._from_view, self._from_shape, self._anywhere):
-            places.addWidget(button)
+        states = QGridLayout()
+        for number, box in enumerate((*self._states.values(), self._locked)):
+            states.addWidget(box, number // PER_ROW, number % PER_ROW)
         grid = QGridLayout()
         grid.setVerticalSpacing(3)
         grid.setColumnStretch(1, 1)
@@ -193,8 +200,8 @@ class ObjectFilters(QWidget):  # type: ignore[misc]
         grid.addWidget(self._ids, 5, 1, 1, 2)
         grid.addWidget(self._problem, 6, 1, 1, 2)
         grid.addWidget(QLabel("Region"), 7, 0)
-        grid.addWidget(self._region, 7, 1, 1, 2)
-        grid.addLayout(places, 8, 1, 1, 2)
+        grid.addWidget(self._place, 7, 1, 1, 2)
+        grid.addWidget(self._region, 8, 1, 1, 2)
         last = QHBoxLayout()
         last.addWidget(self._in_view)
         last.addStretch(1)

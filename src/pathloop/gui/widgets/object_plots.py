@@ -23,7 +23,7 @@ from pathloop.gui.objects._columns import numeric_columns
 from pathloop.gui.objects._plots import Group, Histogram, Scatter
 from pathloop.gui.objects._plots_presenter import PlotsPresenter
 from pathloop.gui.objects._presenter import ObjectsPresenter
-from pathloop.gui.widgets._object_brush import BrushBox
+from pathloop.gui.widgets._object_brush import BrushBox, NumberAxis
 from pathloop.gui.widgets._object_colors import background_color, mixed, muted_color, text_color
 
 __all__ = ["ObjectPlots"]
@@ -31,7 +31,7 @@ __all__ = ["ObjectPlots"]
 LOGARITHMIC = ("area", "diameter")
 
 
-class ObjectPlots(QWidget):  # type: ignore[misc]
+class ObjectPlots(QWidget):
     """The plots tab.
 
     Parameters
@@ -60,7 +60,8 @@ class ObjectPlots(QWidget):  # type: ignore[misc]
         self._all.setObjectName("pathloop_plot_fit")
         self._all.setToolTip("Show the whole range again after zooming with the mouse wheel.")
         self.box = BrushBox()
-        self.plot = pg.PlotWidget(viewBox=self.box)
+        self._bottom = NumberAxis(orientation="bottom")
+        self.plot = pg.PlotWidget(viewBox=self.box, axisItems={"bottom": self._bottom})
         self.plot.setObjectName("pathloop_plot")
         self.plot.setToolTip("Drag over the plot to select the objects in it. Wheel: zoom.")
         self.plot.hideButtons()
@@ -89,7 +90,7 @@ class ObjectPlots(QWidget):  # type: ignore[misc]
     def show_histogram(self, data: Histogram, note: str) -> None:
         """Stacked bars by class; what is selected in front, in the colour of text."""
         self._begin(note, data.groups, data.column.header, "Objects")
-        self.plot.getAxis("bottom").setLogMode(data.is_log)
+        self._bottom.is_log = data.is_log
         self.box.whole_height = True
         self.box.invertY(b=False)
         left, width = data.edges[:-1], np.diff(data.edges)
@@ -110,7 +111,7 @@ class ObjectPlots(QWidget):  # type: ignore[misc]
     def show_scatter(self, data: Scatter, note: str) -> None:
         """Points by class, or a density; selected points ringed in the colour of text."""
         self._begin(note, data.groups if data.density is None else (), data.x.header, data.y.header)
-        self.plot.getAxis("bottom").setLogMode(False)
+        self._bottom.is_log = False
         self.box.whole_height = False
         self.box.invertY(b=data.y.key == "y")  # rows are counted from the top
         if data.density is not None:
@@ -247,11 +248,14 @@ class ObjectPlots(QWidget):  # type: ignore[misc]
 
     def _lay_out(self) -> None:
         self._versus = QLabel("against")
-        top = QHBoxLayout()
-        for each in (self._kind, self._x, self._versus, self._y, self._log):
+        top, axes = QHBoxLayout(), QHBoxLayout()
+        for each in (self._kind, self._log):
             top.addWidget(each)
         top.addStretch(1)
         top.addWidget(self._all)
+        for each in (self._x, self._versus, self._y):
+            axes.addWidget(each)
+        axes.addStretch(1)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.plot)
         self._stack.addWidget(self._empty)
@@ -260,6 +264,7 @@ class ObjectPlots(QWidget):  # type: ignore[misc]
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.addLayout(top)
+        layout.addLayout(axes)
         layout.addLayout(outside, 1)
         layout.addWidget(self._legend)
         layout.addWidget(self._note)

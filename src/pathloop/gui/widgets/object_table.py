@@ -28,7 +28,7 @@ MAX_RANGES = 300
 NOTHING = np.zeros(0, np.int64)
 
 
-class ObjectTableModel(QAbstractTableModel):  # type: ignore[misc]
+class ObjectTableModel(QAbstractTableModel):
     """Lines of a `Shown`; holds no Python object a row."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -72,8 +72,7 @@ class ObjectTableModel(QAbstractTableModel):  # type: ignore[misc]
         if role == Qt.ItemDataRole.DisplayRole:
             return cell_text(self.shown.frame, row, column)
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignLeft if column.decimals is None else Qt.AlignmentFlag.AlignRight
-            return side | Qt.AlignmentFlag.AlignVCenter
+            return _alignment(column)
         if role == Qt.ItemDataRole.DecorationRole and column.key == "class":
             return self._chip(row)
         if role == Qt.ItemDataRole.BackgroundRole and len(self._marked) and self._marked[row]:
@@ -87,6 +86,8 @@ class ObjectTableModel(QAbstractTableModel):  # type: ignore[misc]
         column = self.columns[section]
         if role == Qt.ItemDataRole.DisplayRole:
             return column.header
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _alignment(column)
         if role == Qt.ItemDataRole.ToolTipRole:
             return f"{column.tip} Click to sort."
         return None
@@ -102,6 +103,11 @@ class ObjectTableModel(QAbstractTableModel):  # type: ignore[misc]
         return self._chips[color]
 
 
+def _alignment(column: Column) -> Qt.AlignmentFlag:
+    side = Qt.AlignmentFlag.AlignLeft if column.decimals is None else Qt.AlignmentFlag.AlignRight
+    return side | Qt.AlignmentFlag.AlignVCenter
+
+
 def color_chip(color: tuple[int, int, int]) -> QIcon:
     """A small square of a class's colour."""
     pixmap = QPixmap(10, 10)
@@ -109,7 +115,7 @@ def color_chip(color: tuple[int, int, int]) -> QIcon:
     return QIcon(pixmap)
 
 
-class ObjectTable(QTableView):  # type: ignore[misc]
+class ObjectTable(QTableView):
     """Shows an `ObjectTableModel`; says what the user does and decides nothing."""
 
     sort_asked = Signal(str)
@@ -143,7 +149,6 @@ class ObjectTable(QTableView):  # type: ignore[misc]
         header.setSectionsClickable(True)
         header.setSortIndicatorShown(True)
         header.setHighlightSections(False)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.sectionClicked.connect(self._on_header)
         self.doubleClicked.connect(lambda index: self.go_asked.emit(index.row()))
         self.selectionModel().selectionChanged.connect(self._on_selected)
@@ -165,6 +170,8 @@ class ObjectTable(QTableView):  # type: ignore[misc]
             self._fit_columns()
         elif is_same_task:
             self.verticalScrollBar().setValue(scrolled)
+        has_probabilities = not np.isnan(shown.frame.instances.class_probabilities).all()
+        self.setColumnHidden(keys.index("probability"), not has_probabilities)
         self.show_selected(selected, is_own=False, scroll=False)
         self._set_current(current)
 
@@ -253,8 +260,8 @@ class ObjectTable(QTableView):  # type: ignore[misc]
         frame = self.own_model.shown.frame
         names = [spec.name for spec in frame.classes] or [""]
         widest = {
-            "id": "1,000,000",
-            "class": max(names, key=len) + "mmm",
+            "id": "100000",
+            "class": max(names, key=len) + "mm",
             "area": "100,000.0",
             "y": "100,000",
             "x": "100,000",
@@ -262,4 +269,4 @@ class ObjectTable(QTableView):  # type: ignore[misc]
         widest |= {"state": "predicted", "locked": "locked"}
         for section, column in enumerate(self.own_model.columns):
             cells = metrics.horizontalAdvance(widest.get(column.key, "0.00"))
-            self.setColumnWidth(section, max(cells + 16, metrics.horizontalAdvance(column.header) + 30))
+            self.setColumnWidth(section, max(cells + 14, metrics.horizontalAdvance(column.header) + 24))

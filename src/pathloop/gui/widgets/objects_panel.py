@@ -1,6 +1,7 @@
 """The panel "Objects": table, plots and composition of what was found on the slide."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -66,16 +67,13 @@ class ObjectsPanel(Panel):
         self.composition = ObjectComposition(self.presenter)
         self.tabs.addTab(self.composition, "Composition")
         self.tabs.setTabToolTip(COMPOSITION, "How many objects of which kind, and which tissue")
+        self._ends = [self.presenter.close, self.cards.close, self.composition.presenter.close]
         self._wire()
         self._enable()
 
     def close_down(self) -> None:
         """Hear no more of the session; nothing is shown afterwards."""
-        self.cards.close()
-        self.composition.presenter.close()
-        if self.plots is not None:
-            self.plots.presenter.close()
-        self.presenter.close()
+        _call_all(self._ends)
 
     # what the presenters show
 
@@ -190,6 +188,7 @@ class ObjectsPanel(Panel):
         self.plots = ObjectPlots(self.presenter)
         self._plots_place.addWidget(self.plots)
         self.plots.drawn.connect(self._enable)
+        self._ends.append(self.plots.presenter.close)
 
     def _slide_name(self) -> str:
         current = self._session.current
@@ -237,6 +236,8 @@ class ObjectsPanel(Panel):
         self._filter_box.toggleButton().setToolTip("Show only some of the objects, in the table and the plots.")
         self._filter_box.setDuration(0)
         self._filter_box.addWidget(self.filters)
+        self._filter_box.layout().setContentsMargins(0, 0, 0, 0)
+        self._filter_box.content().layout().setContentsMargins(0, 2, 0, 2)
         split = QSplitter(Qt.Orientation.Vertical)
         split.addWidget(self.table)
         split.addWidget(self.card)
@@ -284,4 +285,10 @@ class ObjectsPanel(Panel):
         self.card.go_asked.connect(self.cards.go_to)
         self.card.follow_changed.connect(lambda on: setattr(self.cards, "follow", on))
         self.tabs.currentChanged.connect(self._on_tab)
-        self.destroyed.connect(self.close_down)
+        # not a method of the panel: Qt disconnects those before it tells that the panel is gone
+        self.destroyed.connect(partial(_call_all, self._ends))
+
+
+def _call_all(calls: list[Callable[[], None]], *_: Any) -> None:
+    while calls:
+        calls.pop()()

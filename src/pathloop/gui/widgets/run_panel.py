@@ -53,6 +53,18 @@ class RunPanel(Panel):
     def _build(self) -> None:
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        about = self._build_model(form)
+        self._build_place(form)
+        self.body.addLayout(form)
+        self._estimate = QLabel()
+        self._estimate.setToolTip("The area, and about how long it takes on this computer")
+        self._estimate.setWordWrap(True)
+        self.body.addWidget(self._estimate)
+        self._build_buttons()
+        self.body.addWidget(about)
+        self.body.addStretch(1)
+
+    def _build_model(self, form: QFormLayout) -> QCollapsible:
         self._model = QComboBox()
         self._model.setObjectName("model")
         self._model.setToolTip("The model that segments; its card is below")
@@ -77,7 +89,10 @@ class RunPanel(Panel):
         form.addRow("Device", self._device)
         self._engine = QLabel()
         self._engine.setWordWrap(True)
-        form.addRow("", self._engine)
+        form.addRow(self._engine)
+        return about
+
+    def _build_place(self, form: QFormLayout) -> None:
         self._tasks = QGridLayout()
         form.addRow("Find", self._tasks)
         self._place = QComboBox()
@@ -89,12 +104,8 @@ class RunPanel(Panel):
         row.addWidget(self._place, 1)
         row.addWidget(self._draw)
         form.addRow("Where", row)
-        self._estimate = QLabel()
-        self._estimate.setWordWrap(True)
-        self._estimate.setToolTip("The area, and about how long it takes on this computer")
-        form.addRow("Takes", self._estimate)
-        self.body.addLayout(form)
-        self.body.addWidget(about)
+
+    def _build_buttons(self) -> None:
         self._buttons: dict[str, QPushButton | QCheckBox] = {}
         row = QHBoxLayout()
         for key, text in BUTTONS.items():
@@ -118,7 +129,6 @@ class RunPanel(Panel):
             label.setWordWrap(True)
         for widget in (self._bar, self._progress, self._message):
             self.body.addWidget(widget)
-        self.body.addStretch(1)
 
     def _wire(self, viewer: Any) -> None:
         presenter = self.presenter

@@ -1,0 +1,73 @@
+"""Slides and their projects: finding, opening, and showing again what a project holds."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pathloop.core import Scale
+from pathloop.gui._opened import OpenedSlide
+from pathloop.gui._projects import OpenProject
+from pathloop.gui._slide_desk import SlideContent, find_content
+from pathloop.loop import find_project
+
+if TYPE_CHECKING:
+    from pathloop.gui._session import Session
+
+__all__ = ["ProjectLink"]
+
+
+class ProjectLink:
+    """Links the slides of a session with projects.
+
+    Parameters
+    ----------
+    session
+        Whose slides; its signals tell what has changed.
+    """
+
+    def __init__(self, session: "Session") -> None:
+        self._session = session
+
+    def find(self, opened: OpenedSlide, wanted: Path | None) -> None:
+        """Open the project that is wanted, or the one that knows the slide, if there is one."""
+        session = self._session
+        if wanted is not None:
+            self.open(opened, wanted, create=True)
+            return
+        recent = session.recent.paths()
+        session.background.run(
+            lambda: find_project(opened.path, opened.slide.fingerprint, recent),
+            lambda path: None if path is None else self.open(opened, path, create=False),
+        )
+
+    def open(self, opened: OpenedSlide, path: Path, *, create: bool, then: Callable[[], Any] | None = None) -> None:
+        """Open a project for a slide, for writing where that can be, and restore what it holds."""
+        self._session.projects.open(path, lambda found: self._on_open(opened, found, then), create=create)
+
+    def restore(self, opened: OpenedSlide, then: Callable[[], Any] | None = None) -> None:
+        """Read what the project holds of a slide, and show it."""
+        if opened.project_path is None:
+            return
+        slide, session = opened.slide, self._session
+
+        def done(found: tuple[str | None, SlideContent | None, Scale | None]) -> None:
+            opened.slide_id, content, scale = found
+            if scale is not None and opened.scale is None:
+                opened.set_scale(scale)
+                session.scale_changed.emit()
+            if content is not None:
+                opened.desk.set_content(content)
+                session.maps_changed.emit()
+            session.project_changed.emit()
+            if then is not None:
+                then()
+
+        session.projects.use(opened.project_path, lambda project: find_content(project, slide.fingerprint), done)
+
+    def _on_open(self, opened: OpenedSlide, found: OpenProject, then: Callable[[], Any] | None) -> None:
+        opened.project_path, opened.is_writer, opened.project_reason = found.path, found.is_writer, found.reason
+        session = self._session
+        if not found.is_writer:
+            session.say(f"{found.path.name} is open for reading only: {found.reason}", "warning")
+        session.background.run(lambda: session.recent.add(found.path, opened.path))
+        self.restore(opened, then)
