@@ -2,7 +2,7 @@
 
 Without a display: ``xvfb-run -s '-screen 0 1366x768x24' python docs/make_screenshots.py``.
 
-Writes docs/images/*.png. With a slide as argument, that one is shown instead of the bundled sample; ``--to DIR`` writes
+Writes docs/images/*.jpg. With a slide as argument, that one is shown instead of the bundled sample; ``--to DIR`` writes
 elsewhere, ``--theme light`` changes the colours of the window.
 """
 
@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import napari
 import numpy as np
-from napari.utils.io import imsave
 from qtpy.QtWidgets import QApplication
 
 from pathloop.core import Rect
@@ -70,14 +70,12 @@ def show(slide: Path, options: argparse.Namespace) -> None:
     rest(1)
 
     def shoot(name: str, panel: str) -> None:
-        dock = panels[panel].parent()
-        while dock is not None and not hasattr(dock, "raise_"):
-            dock = dock.parent()
         panels[panel].parentWidget().raise_()
         rest(1.0)
-        picture = np.asarray(viewer.screenshot(canvas_only=False, flash=False))
-        imsave(str(options.to / f"{name}.png"), picture)
-        print(options.to / f"{name}.png", picture.shape)
+        picture = np.asarray(viewer.screenshot(canvas_only=False, flash=False))[..., :3]
+        path = options.to / f"{name}.jpg"
+        path.write_bytes(cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes())
+        print(path, picture.shape)
 
     shoot("empty", "Slides")
     session.open_slide(slide, um_per_px=options.um_per_px)

@@ -77,7 +77,7 @@ def test_a_death_is_told_at_once_and_in_words(speaking):
         assert code == -9
         assert text == (
             "The segmentation process ended unexpectedly (killed by signal 9, perhaps for lack of memory)."
-            " Finished tiles are kept: press Run to go on."
+            " Finished tiles are kept: press Resume to go on."
         )
         assert not client.is_running
         assert client.pid is None
@@ -97,7 +97,7 @@ def test_the_last_lines_of_an_unhappy_process_are_told(speaking):
         _, code, text = heard.wait(lambda told: told[0] == "exit")
     first, said, *lines = text.splitlines()
     assert code == 3
-    assert first.endswith("(exit code 3). Finished tiles are kept: press Run to go on.")
+    assert first.endswith("(exit code 3). Finished tiles are kept: press Resume to go on.")
     assert said == "It said last:"
     assert len(lines) == _client.KEPT_LINES
     assert "line 49" in lines

@@ -259,7 +259,7 @@ def test_a_killed_worker_is_told_and_the_same_request_goes_on(project):
         os.kill(client.pid, signal.SIGKILL)
         _, code, text = heard.wait(lambda told: told[0] == "exit", timeout=5)
         assert code == -signal.SIGKILL
-        assert "press Run to go on" in text
+        assert "press Resume to go on" in text
         again = client.segment(request(project))
         assert again != job
         started = heard.last(again, RunStarted, Failed)

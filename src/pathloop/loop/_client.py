@@ -283,5 +283,5 @@ def _farewell(code: int, last_lines: Sequence[str]) -> str:
     how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
     if code == -9:
         how += ", perhaps for lack of memory"
-    text = f"The segmentation process ended unexpectedly ({how}). Finished tiles are kept: press Run to go on."
+    text = f"The segmentation process ended unexpectedly ({how}). Finished tiles are kept: press Resume to go on."
     return "\n".join([text, "It said last:", *last_lines]) if last_lines else text

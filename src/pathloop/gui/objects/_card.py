@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from pathloop.core import Rect, Scale
 from pathloop.gui.objects._columns import cell_text, find_column
 from pathloop.gui.objects._hover import class_text
@@ -66,7 +64,8 @@ def object_card(frame: ObjectFrame, row: int, *, origin: str = "", place: str = 
         ("Confidence", find_column_text(frame, row, "confidence")),
         ("Area", area_text(int(instances.areas_px[row]), scale)),
         ("Eq. diameter", diameter),
-        ("Centre", _place_text(y, x, scale)),
+        ("", f"x {x:,.0f}, y {y:,.0f} px"),
+        *([] if scale is None else [("", f"x {x * scale.x:,.0f}, y {y * scale.y:,.0f} µm")]),
         ("State", _state_text(frame, row)),
     ]
     if origin:
@@ -95,17 +94,8 @@ def around(box: Rect, scale: Scale | None) -> Rect:
     return Rect(top, left, side, side)
 
 
-def _place_text(y: float, x: float, scale: Scale | None) -> str:
-    pixels = f"x {x:,.0f}, y {y:,.0f} px"
-    if scale is None:
-        return pixels
-    um = np.array([x * scale.x, y * scale.y])
-    value, unit = (um / 1000, "mm") if um.max() >= 1000 else (um, "µm")
-    return f"{pixels} (x {value[0]:.2f}, y {value[1]:.2f} {unit})"
-
-
 def _state_text(frame: ObjectFrame, row: int) -> str:
     if frame.is_provisional[row]:
-        return "predicted, not final: its run is not finished"
+        return "predicted, not final"
     text = frame.state_names[frame.states[row]]
     return f"{text}, locked" if frame.locked[row] else text

@@ -113,7 +113,8 @@ class ObjectsPresenter:
         region = self._region(source)
         if region is None and source:
             text = "draw a rectangle in a Shapes layer and select it, then try again"
-            self.session.say(text if source == "drawn" else "open a slide first", "warning")
+            self.session.say(text if source == "drawn" else "the slide is not on screen", "warning")
+            self._show_region()
             return
         self.filters = replace(self.filters, region=region)
         self._show_region()

@@ -56,7 +56,7 @@ class BrushBox(pg.ViewBox):
             self._band.show()
 
 
-class NumberAxis(pg.AxisItem):  # type: ignore[misc]
+class NumberAxis(pg.AxisItem):
     """An axis whose numbers are written out; where ``is_log``, values are decimal logarithms of what is written."""
 
     is_log = False

@@ -1,8 +1,10 @@
 """The card of one object: a picture of it on the slide, and what is known."""
 
+import html
+
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QImage, QPainter, QPainterPath, QPaintEvent, QPen
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from pathloop.gui.objects._card import Card
 from pathloop.gui.objects._thumbnail import Thumbnail
@@ -92,7 +94,7 @@ class ObjectCard(QWidget):
         self._hint = QLabel(HINT)
         self._hint.setWordWrap(True)
         self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._facts: list[tuple[QLabel, QLabel]] = []
+        self._facts: list[QLabel] = []
         self._previous = self._button("◀", "pathloop_card_previous", "Previous object")
         self._next = self._button("▶", "pathloop_card_next", "Next object")
         self._go = self._button("Go to", "pathloop_card_go", "Bring this object into the middle of the view")
@@ -117,12 +119,11 @@ class ObjectCard(QWidget):
         self._place.setText(card.place)
         self.picture.set_color(card.color)
         for number, (name, value) in enumerate(card.facts):
-            label, text = self._fact(number)
-            label.setText(name)
-            text.setText(value)
-        for number, pair in enumerate(self._facts):
-            for each in pair:
-                each.setVisible(number < len(card.facts))
+            bold = f"<b>{html.escape(value)}</b>"
+            self._fact(number).setText(f"{name}: {bold}" if name else bold)
+            self._facts[number].setToolTip(f"{name}: {value}" if name else value)
+        for number, label in enumerate(self._facts):
+            label.setVisible(number < len(card.facts))
         self.picture.setAccessibleDescription(", ".join(f"{name}: {value}" for name, value in card.facts))
 
     def _button(self, text: str, name: str, tip: str) -> QToolButton:
@@ -134,16 +135,14 @@ class ObjectCard(QWidget):
         button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         return button
 
-    def _fact(self, number: int) -> tuple[QLabel, QLabel]:
+    def _fact(self, number: int) -> QLabel:
         while len(self._facts) <= number:
-            label, text = QLabel(), QLabel()
-            text.setWordWrap(True)
-            text.setMinimumWidth(60)
-            text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            row = len(self._facts)
-            self._grid.addWidget(label, row, 0, Qt.AlignmentFlag.AlignTop)
-            self._grid.addWidget(text, row, 1)
-            self._facts.append((label, text))
+            label = QLabel()
+            # long names are cut off, and whole in the tooltip: they must not make the panel wider
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            self._lines.addWidget(label)
+            self._facts.append(label)
         return self._facts[number]
 
     def _lay_out(self) -> None:
@@ -155,12 +154,10 @@ class ObjectCard(QWidget):
         for each in (self._previous, self._next, self._go, self._follow):
             steps.addWidget(each)
         steps.addStretch(1)
-        self._grid = QGridLayout()
-        self._grid.setColumnStretch(1, 1)
-        self._grid.setVerticalSpacing(1)
-        self._grid.setHorizontalSpacing(10)
+        self._lines = QVBoxLayout()
+        self._lines.setSpacing(2)
         facts = QVBoxLayout()
-        facts.addLayout(self._grid)
+        facts.addLayout(self._lines)
         facts.addStretch(1)
         below = QHBoxLayout()
         below.addWidget(self.picture, 0, Qt.AlignmentFlag.AlignTop)

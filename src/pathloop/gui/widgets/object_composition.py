@@ -62,7 +62,7 @@ class ObjectComposition(QWidget):
         self.tree.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.tree.setRootIsDecorated(False)
         self.tree.setItemsExpandable(False)
-        self.tree.setIndentation(12)
+        self.tree.setIndentation(2)
         self.tree.setMinimumHeight(180)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
@@ -79,14 +79,13 @@ class ObjectComposition(QWidget):
         self.tree.setVisible(found is not None)
         if found is None:
             return
-        unit = "µm²" if found.has_scale else "px"
-        self.tree.setHeaderLabels(["", "Count", "Per mm²", unit, "Share"])
+        self.tree.setHeaderLabels(["", "Count", "Per mm²", "Area", "%"])
         tips = (
             "Class",
             "Objects whose centre lies in the area",
             f"Objects per mm² of {'tissue' if found.tissue_mm2 else 'the area'}",
-            f"Median area of these objects in {unit}; for tissue: what it covers",
-            "Sum of their areas over the area; for tissue: how much of the area it covers",
+            "Median area of these objects; for tissue: what it covers",
+            "How much of the area they cover, in %",
         )
         for column, tip in enumerate(tips):
             self.tree.headerItem().setToolTip(column, tip)
@@ -107,16 +106,16 @@ class ObjectComposition(QWidget):
         for task, shares in by_task.items():
             whole = shares[0]
             top = self._heading(task_title(task))
-            self._fill(top, _cells(whole, per_tissue=bool(found.tissue_mm2)), None)
+            self._fill(top, _cells(whole, found), None)
             for share in shares[1:]:
                 item = QTreeWidgetItem(top, [share.class_name])
-                self._fill(item, _cells(share, per_tissue=bool(found.tissue_mm2)), share.color)
+                self._fill(item, _cells(share, found), share.color)
 
     def _add_tissue(self, top: QTreeWidgetItem, share: TissueShare, *, has_scale: bool) -> None:
         name = share.class_name.replace("_", " ")
         item = QTreeWidgetItem(top, [name])
         size = f"{share.area_mm2:,.2f} mm²" if has_scale and share.area_mm2 is not None else f"{share.area_px:,.0f} px"
-        self._fill(item, ["", "", size, f"{100 * share.share:.1f} %"], share.color)
+        self._fill(item, ["", "", size, _percent(share.share)], share.color)
 
     def _heading(self, title: str) -> QTreeWidgetItem:
         item = QTreeWidgetItem(self.tree, [title])
@@ -135,11 +134,16 @@ class ObjectComposition(QWidget):
             item.setBackground(0, QBrush(QColor(0, 0, 0, 0)))
 
 
-def _cells(share: ObjectShare, *, per_tissue: bool) -> list[str]:
-    density = share.per_tissue_mm2 if per_tissue else share.per_mm2
+def _cells(share: ObjectShare, found: Composition) -> list[str]:
+    density = share.per_tissue_mm2 if found.tissue_mm2 else share.per_mm2
+    unit = "µm²" if found.has_scale else "px"
     return [
         f"{share.count:,}",
         DASH if density is None else f"{density:,.0f}" if density >= 10 else f"{density:,.2f}",
-        DASH if share.median_area is None else f"{share.median_area:,.1f}",
-        DASH if share.area_share is None else f"{100 * share.area_share:.1f} %",
+        DASH if share.median_area is None else f"{share.median_area:,.{int(share.median_area < 100)}f} {unit}",
+        DASH if share.area_share is None else _percent(share.area_share),
     ]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.{int(share < 0.0995)}f}"

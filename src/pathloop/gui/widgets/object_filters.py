@@ -68,6 +68,7 @@ class ObjectFilters(QWidget):
         self._place = QComboBox(self)
         self._place.setObjectName("pathloop_filter_place")
         self._place.setAccessibleName("Region")
+        self._place.setMinimumContentsLength(6)
         self._place.setToolTip("Show only objects whose centre lies in a region; it stays when you move on.")
         for source, title in PLACES.items():
             self._place.addItem(title, source)

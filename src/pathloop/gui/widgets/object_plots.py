@@ -244,18 +244,20 @@ class ObjectPlots(QWidget):
         combo.setObjectName(f"pathloop_plot_{name}")
         combo.setAccessibleName(label)
         combo.setToolTip(tip)
+        # as wide as there is room for, not as the longest entry
+        combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        combo.setMinimumContentsLength(6)
         return combo
 
     def _lay_out(self) -> None:
         self._versus = QLabel("against")
         top, axes = QHBoxLayout(), QHBoxLayout()
-        for each in (self._kind, self._log):
-            top.addWidget(each)
-        top.addStretch(1)
+        top.addWidget(self._kind, 1)
+        top.addWidget(self._log)
         top.addWidget(self._all)
-        for each in (self._x, self._versus, self._y):
-            axes.addWidget(each)
-        axes.addStretch(1)
+        axes.addWidget(self._x, 1)
+        axes.addWidget(self._versus)
+        axes.addWidget(self._y, 1)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.plot)
         self._stack.addWidget(self._empty)

@@ -86,8 +86,8 @@ class ObjectTableModel(QAbstractTableModel):
         column = self.columns[section]
         if role == Qt.ItemDataRole.DisplayRole:
             return column.header
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _alignment(column)
+        if role == Qt.ItemDataRole.TextAlignmentRole:  # the arrow that shows the order is at the right
+            return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.ToolTipRole:
             return f"{column.tip} Click to sort."
         return None
@@ -269,4 +269,4 @@ class ObjectTable(QTableView):
         widest |= {"state": "predicted", "locked": "locked"}
         for section, column in enumerate(self.own_model.columns):
             cells = metrics.horizontalAdvance(widest.get(column.key, "0.00"))
-            self.setColumnWidth(section, max(cells + 14, metrics.horizontalAdvance(column.header) + 24))
+            self.setColumnWidth(section, max(cells + 12, metrics.horizontalAdvance(column.header) + 22))

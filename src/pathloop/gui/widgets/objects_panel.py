@@ -235,6 +235,8 @@ class ObjectsPanel(Panel):
         self._filter_box.setObjectName("pathloop_objects_filter_box")
         self._filter_box.toggleButton().setToolTip("Show only some of the objects, in the table and the plots.")
         self._filter_box.setDuration(0)
+        self._filter_box.setCollapsedIcon("▶")
+        self._filter_box.setExpandedIcon("▼")
         self._filter_box.addWidget(self.filters)
         self._filter_box.layout().setContentsMargins(0, 0, 0, 0)
         self._filter_box.content().layout().setContentsMargins(0, 2, 0, 2)

@@ -8,6 +8,9 @@ from qtpy.QtWidgets import QFrame, QMessageBox, QScrollArea, QVBoxLayout, QWidge
 
 __all__ = ["Panel"]
 
+WIDEST_PX = 460
+"""Two panels and a canvas must fit on a screen of 1,366 px."""
+
 _guarded: "WeakSet[QObject]" = WeakSet()
 
 
@@ -31,6 +34,14 @@ class Panel(QScrollArea):
         self.body = QVBoxLayout(inner)
         self.setWidget(inner)
         self._session: Any = None
+        inner.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """As wide as what is in it, since it does not scroll sideways."""
+        if event.type() == QEvent.Type.LayoutRequest and watched is self.widget():
+            needed = self.widget().minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width()
+            self.setMinimumWidth(min(needed, WIDEST_PX))
+        return bool(super().eventFilter(watched, event))
 
     def sizeHint(self) -> QSize:
         """Narrow enough for two panels beside the canvas on a laptop."""
