@@ -108,7 +108,7 @@ def test_open_run_kill_resume_inspect(window, sample, qtbot, tmp_path):
 
 
 def test_closing_leaves_a_run_that_goes_on(window, sample, qtbot):
-    viewer, panels, session = window
+    _, panels, session = window
     session.open_slide(sample)
     qtbot.waitUntil(lambda: session.current is not None, timeout=20_000)
     conductor = panels["Segment"].presenter.conductor
