@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import cv2
 import numpy as np
@@ -59,16 +60,27 @@ def segment_tiles(
     progress = _Progress(job, folder.done())
     yield progress.run_started()
     progress.start_clock()
-    with ThreadPoolExecutor(1, "read") as readers, ThreadPoolExecutor(1, "post") as posters:
-        pending: deque[tuple[Tile, Future[None]]] = deque()
-        for tile, pixels in _read_ahead(job, progress.todo, pick or _first, readers):
-            maps = engine.run(pixels)
-            pending.append((tile, posters.submit(_post, job, tile, maps, folder, after)))
-            # one tile is post-processed while the next one is in the network; no queue grows
-            if len(pending) > 1:
-                yield progress.finished(*pending.popleft())
-        while pending:
-            yield progress.finished(*pending.popleft())
+    with (
+        ThreadPoolExecutor(1, "read") as readers,
+        ThreadPoolExecutor(1, "network") as networks,
+        ThreadPoolExecutor(1, "post") as posters,
+    ):
+        last: tuple[Tile, Future[None]] | None = None
+        running: tuple[Tile, Future[dict[str, NDArray[Any]]]] | None = None
+        try:
+            for tile, pixels in _read_ahead(job, progress.todo, pick or _first, readers):
+                running = tile, networks.submit(engine.run, pixels)
+                # one tile is post-processed while the next one is in the network, and told of as soon as it is
+                # recorded; no queue grows
+                if last is not None:
+                    yield progress.finished(*last)
+                (_, maps), running = running, None
+                last = tile, posters.submit(_post, job, tile, maps.result(), folder, after)
+            if last is not None:
+                yield progress.finished(*last)
+        finally:
+            if running is not None:  # closed meanwhile: what the network has begun is not thrown away
+                posters.submit(_post, job, running[0], running[1].result(), folder, after)
 
 
 class _Progress:

@@ -54,8 +54,16 @@ class LookView(Protocol):
     def show_legend(self, legends: Sequence[TaskLegend]) -> None:
         """The class table."""
 
-    def show_maps(self, *, tissue: Sequence[LegendEntry], has_tissue: bool, has_uncertainty: bool) -> None:
-        """Legend of the tissue map, and which maps there are."""
+    def show_maps(
+        self,
+        *,
+        tissue: Sequence[LegendEntry],
+        has_tissue: bool,
+        has_uncertainty: bool,
+        tissue_shown: bool,
+        uncertainty_shown: bool,
+    ) -> None:
+        """Legend of the tissue map, which maps there are, and which are shown."""
 
 
 class LookPresenter:
@@ -164,7 +172,9 @@ class LookPresenter:
     def _tell(self, opened: OpenedSlide | None) -> None:
         if opened is None:
             self._view.show_legend(())
-            self._view.show_maps(tissue=(), has_tissue=False, has_uncertainty=False)
+            self._view.show_maps(
+                tissue=(), has_tissue=False, has_uncertainty=False, tissue_shown=False, uncertainty_shown=False
+            )
             return
         layers, desk = opened.desk.layers, opened.desk
         can_hide = self.colour_by == "class"
@@ -184,4 +194,6 @@ class LookPresenter:
             tissue=tuple(layers.legend(TISSUE)),
             has_tissue=desk.tissue is not None,
             has_uncertainty=desk.uncertainty is not None,
+            tissue_shown=self.tissue_shown,
+            uncertainty_shown=self.uncertainty_shown,
         )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -165,14 +165,25 @@ class LookPanel(Panel):
                 top.addChild(item)
             top.setExpanded(True)
 
-    def show_maps(self, *, tissue: Sequence[LegendEntry], has_tissue: bool, has_uncertainty: bool) -> None:
+    def show_maps(
+        self,
+        *,
+        tissue: Sequence[LegendEntry],
+        has_tissue: bool,
+        has_uncertainty: bool,
+        tissue_shown: bool,
+        uncertainty_shown: bool,
+    ) -> None:
         """See `LookView`."""
+        for box, shown in ((self._tissue, tissue_shown), (self._uncertainty, uncertainty_shown)):
+            with QSignalBlocker(box):
+                box.setChecked(shown)
         none = "There is none yet: run a model with tissue among its tasks"
         self._tissue.setEnabled(has_tissue)
         self._tissue.setToolTip("What kind of tissue each cell of the map is" if has_tissue else none)
         self._uncertainty.setEnabled(has_uncertainty)
         self._uncertainty.setToolTip("Bright where the model is unsure" if has_uncertainty else none)
-        if has_tissue and self._tissue.isChecked():
+        if has_tissue and tissue_shown:
             self._filling = True
             top = QTreeWidgetItem(["Tissue map", ""])
             self._table.addTopLevelItem(top)
