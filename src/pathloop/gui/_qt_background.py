@@ -1,6 +1,7 @@
 """Threads and timers behind `Background`, with Qt's event loop as the way back to the main thread."""
 
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -50,6 +51,8 @@ class QtBackground:
             "project": ThreadPoolExecutor(1, "pathloop-project"),
         }
         self._timers: set[QTimer] = set()
+        self.slowest_s = 0.0
+        """The most CPU time that a callback has taken on the main thread, s; set it to 0 to measure anew."""
 
     def run(
         self,
@@ -111,8 +114,10 @@ class QtBackground:
     def _call(self, call: Callable[[], Any]) -> None:
         if self._closed:
             return
+        began = time.thread_time()
         try:
             call()
         except Exception as error:  # noqa: BLE001 - napari must live on
             _log.exception("a callback failed")
             self._on_error(error)
+        self.slowest_s = max(self.slowest_s, time.thread_time() - began)

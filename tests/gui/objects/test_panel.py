@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from napari.qt import get_stylesheet
 
 pytest.importorskip("qtpy.QtWidgets", exc_type=ImportError)
 
@@ -275,11 +276,9 @@ def test_buttons_that_cannot_do_anything_say_why(session_of, frame_of, panel_of)
     assert not child(panel, "pathloop_objects_task", QComboBox).isEnabled()
 
 
-def test_it_fits_beside_the_canvas_of_a_laptop(shown, make_napari_viewer, qtbot):
+def test_it_fits_beside_the_canvas_of_a_laptop(shown, qtbot):
     _, panel = shown
-    # in napari's window, whose style sheet has smaller margins and letters than plain Qt
-    viewer = make_napari_viewer(show=True)
-    viewer.window.add_dock_widget(panel, name="Objects")
+    panel.setStyleSheet(get_stylesheet("dark"))  # napari's margins and letters are smaller than plain Qt's
     qtbot.wait(50)
     panel._filter_box.expand()
     for index in (objects_panel.TABLE, objects_panel.PLOTS, objects_panel.COMPOSITION):
