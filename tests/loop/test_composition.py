@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pathloop.core import ClassSpec, Instances, Rect, Scale
-from pathloop.loop._composition import NO_CLASS, composition, write_composition_csv
-from pathloop.loop._frames import ObjectFrame
+from pathloop.loop import NO_CLASS, ObjectFrame, composition, write_composition_csv
 from pathloop.store import TissueMap
 
 CLASSES = (ClassSpec(name="a", color=(1, 2, 3)), ClassSpec(name="b", color=(4, 5, 6)))

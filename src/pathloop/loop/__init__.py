@@ -2,6 +2,14 @@
 
 from pathloop.loop._assemble import assemble
 from pathloop.loop._client import SegmentJobRequest, WorkerClient
+from pathloop.loop._composition import (
+    NO_CLASS,
+    Composition,
+    ObjectShare,
+    TissueShare,
+    composition,
+    write_composition_csv,
+)
 from pathloop.loop._export import EXPORT_FORMATS, ExportRequest, export
 from pathloop.loop._find_project import ProposedProject, RecentProjects, config_folder, find_project, propose_project
 from pathloop.loop._frames import FIRST_PREVIEW_ID, ObjectFrame, read_frame
@@ -18,11 +26,14 @@ __all__ = [
     "DEFAULT_TILE_PX",
     "EXPORT_FORMATS",
     "FIRST_PREVIEW_ID",
+    "NO_CLASS",
     "PREVIEW_SLOTS",
     "RESULT_FOLDER",
     "SLOT_IDS",
+    "Composition",
     "ExportRequest",
     "ObjectFrame",
+    "ObjectShare",
     "Preview",
     "PreviewPart",
     "PreviewWriter",
@@ -30,9 +41,11 @@ __all__ = [
     "RecentProjects",
     "SegmentJobRequest",
     "SegmentRequest",
+    "TissueShare",
     "WorkerClient",
     "assemble",
     "choose_tasks",
+    "composition",
     "config_folder",
     "core_size",
     "draw_overlay",
@@ -47,5 +60,6 @@ __all__ = [
     "read_frame",
     "run_parameters",
     "segment",
+    "write_composition_csv",
     "write_overlays",
 ]

@@ -10,7 +10,7 @@ from psygnal import Signal
 
 from pathloop.core import ClassSpec, Instances, Rect, Scale
 from pathloop.gui._background import InlineBackground
-from pathloop.loop._frames import FIRST_PREVIEW_ID, ObjectFrame
+from pathloop.loop import FIRST_PREVIEW_ID, ObjectFrame
 
 CLASSES = (
     ClassSpec(name="tumour", color=(213, 94, 0)),
@@ -123,6 +123,9 @@ class FakeSession:
 
     def is_busy(self):
         return False
+
+    def close(self):
+        self.is_closed = True
 
     def say(self, text, level="info"):
         self.said.append((text, level))

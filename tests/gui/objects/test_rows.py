@@ -15,7 +15,7 @@ from pathloop.gui.objects._filters import Filters, Span, boxes_meet, centres_in,
 from pathloop.gui.objects._hover import hover_text
 from pathloop.gui.objects._order import Shown, Sort, shown_objects, to_ranges
 from pathloop.gui.objects._words import id_text, object_id
-from pathloop.loop._frames import FIRST_PREVIEW_ID, ObjectFrame
+from pathloop.loop import FIRST_PREVIEW_ID, ObjectFrame
 
 KEYS = ("id", "class", "probability", "confidence", "area", "y", "x", "state", "locked")
 spans = st.builds(Span, st.none() | st.floats(0, 1), st.none() | st.floats(0, 1))

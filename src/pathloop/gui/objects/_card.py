@@ -6,7 +6,7 @@ from pathloop.core import Rect, Scale
 from pathloop.gui.objects._columns import cell_text, find_column
 from pathloop.gui.objects._hover import class_text
 from pathloop.gui.objects._words import UNKNOWN, area_text, id_text, noun
-from pathloop.loop._frames import ObjectFrame
+from pathloop.loop import ObjectFrame
 
 __all__ = ["CONTEXT_UM", "Card", "around", "object_box", "object_card"]
 

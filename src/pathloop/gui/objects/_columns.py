@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pathloop.core import UsageError
 from pathloop.gui.objects._words import UNKNOWN, id_text, number_text
-from pathloop.loop._frames import ObjectFrame
+from pathloop.loop import ObjectFrame
 
 __all__ = ["Column", "cell_text", "column_values", "find_column", "numeric_columns", "table_columns"]
 

@@ -9,7 +9,7 @@ from psygnal import SignalInstance
 from pathloop.core import Rect
 from pathloop.gui.objects._pace import LatestOnly, Throttle
 from pathloop.gui.objects._presenter import PACE_MS, ObjectsPresenter
-from pathloop.loop._composition import Composition, composition, write_composition_csv
+from pathloop.loop import Composition, composition, write_composition_csv
 
 __all__ = ["AREA_NAMES", "Area", "CompositionPresenter", "CompositionView"]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pathloop.core import Rect, UsageError
 from pathloop.gui.objects._columns import column_values
 from pathloop.gui.objects._words import object_id
-from pathloop.loop._frames import ObjectFrame
+from pathloop.loop import ObjectFrame
 
 __all__ = ["Filters", "Span", "boxes_meet", "centres_in", "parse_ids", "passes"]
 

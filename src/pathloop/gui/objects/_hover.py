@@ -1,7 +1,7 @@
 """What the status bar says of the object under the mouse."""
 
 from pathloop.gui.objects._words import UNKNOWN, area_text, id_text, noun, number_text
-from pathloop.loop._frames import ObjectFrame
+from pathloop.loop import ObjectFrame
 
 __all__ = ["class_text", "hover_text"]
 

@@ -10,7 +10,7 @@ from psygnal import SignalInstance
 
 from pathloop.core import Rect, Scale
 from pathloop.gui._background import Background
-from pathloop.loop._frames import ObjectFrame
+from pathloop.loop import ObjectFrame
 from pathloop.slides import Slide
 from pathloop.store import Project, TissueMap
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pathloop.gui.objects._columns import column_values
 from pathloop.gui.objects._filters import Filters, passes
-from pathloop.loop._frames import ObjectFrame
+from pathloop.loop import ObjectFrame
 
 __all__ = ["Ranges", "Shown", "Sort", "shown_objects", "to_ranges"]
 

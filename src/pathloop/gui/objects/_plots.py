@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pathloop.gui.objects._columns import Column, column_values, find_column
 from pathloop.gui.objects._order import Shown
-from pathloop.loop._frames import ObjectFrame
+from pathloop.loop import ObjectFrame
 
 __all__ = [
     "MAX_POINTS",

@@ -17,7 +17,7 @@ from pathloop.gui.objects._pace import LatestOnly, Throttle
 from pathloop.gui.objects._region import drawn_region
 from pathloop.gui.objects._view import Choice, ObjectsView, Selected
 from pathloop.gui.objects._words import noun, task_title
-from pathloop.loop._frames import ObjectFrame
+from pathloop.loop import ObjectFrame
 
 __all__ = ["ObjectsPresenter"]
 

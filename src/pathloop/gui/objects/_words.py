@@ -3,7 +3,7 @@
 import math
 
 from pathloop.core import Scale, UsageError
-from pathloop.loop._frames import FIRST_PREVIEW_ID
+from pathloop.loop import FIRST_PREVIEW_ID
 
 __all__ = ["area_text", "id_text", "noun", "number_text", "object_id", "task_title"]
 

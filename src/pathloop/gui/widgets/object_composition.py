@@ -17,7 +17,7 @@ from pathloop.gui.objects._composition_presenter import CompositionPresenter
 from pathloop.gui.objects._presenter import ObjectsPresenter
 from pathloop.gui.objects._words import task_title
 from pathloop.gui.widgets.object_table import color_chip
-from pathloop.loop._composition import Composition, ObjectShare, TissueShare
+from pathloop.loop import Composition, ObjectShare, TissueShare
 
 __all__ = ["ObjectComposition"]
 

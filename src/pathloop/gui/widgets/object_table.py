@@ -19,7 +19,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 from pathloop.gui.objects._columns import Column, cell_text, table_columns
 from pathloop.gui.objects._order import Ranges, Shown, Sort
 from pathloop.gui.objects._view import Selected
-from pathloop.loop._frames import ObjectFrame
+from pathloop.loop import ObjectFrame
 
 __all__ = ["ObjectTable", "ObjectTableModel"]
 
