@@ -155,6 +155,11 @@ def test_a_scattered_selection_of_thousands_does_not_go_through_ranges(session_o
     assert model.index(0, 0).data(Qt.ItemDataRole.BackgroundRole) is None
 
 
+def test_the_header_does_not_look_at_every_selected_row(shown):
+    _, panel = shown
+    assert panel.table.horizontalHeader().selectionModel() is not panel.table.selectionModel()
+
+
 def test_enter_and_double_click_go_there(shown, qtbot):
     session, panel = shown
     panel.table.setFocus()

@@ -11,6 +11,7 @@ from pathloop.core import Rect
 from pathloop.gui._background import InlineBackground
 from pathloop.gui.objects import CardPresenter, ObjectsPresenter
 from pathloop.gui.objects._export import table_text
+from pathloop.gui.objects._facts import run_text
 from pathloop.gui.objects._filters import Filters, Span
 from pathloop.gui.objects._order import Sort
 from pathloop.gui.objects._pace import LatestOnly, Throttle
@@ -389,3 +390,20 @@ def test_a_throttle_calls_first_and_last():
     throttle.cancel()
     background.flush()
     assert len(calls) == 3
+
+
+# runs
+
+
+def test_an_object_belongs_to_the_last_run_that_began_before_its_number():
+    def run(first, model, state="finished"):
+        parameters = {"model": model, "model_version": "1"}
+        started = "2026-11-24T21:05:17+00:00"
+        return SimpleNamespace(first_ids={"nuclei": first}, parameters=parameters, state=state, started=started)
+
+    runs = (run(1, "fast"), run(101, "slow"), run(201, "slow", "running"))
+    assert run_text(runs, "nuclei", 100) == "model fast 1, 2026-11-24"
+    assert run_text(runs, "nuclei", 300) == "model slow 1, 2026-11-24"
+    assert run_text(runs, "gland", 5) == ""
+    assert run_text((run(1, "fast"), run(1, "slow")), "nuclei", 5) == ""
+    assert run_text((run(1, "fast"), run(1, "fast")), "nuclei", 5) == "model fast 1"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathloop.core import Rect, Scale
 from pathloop.gui.objects._columns import cell_text, find_column
 from pathloop.gui.objects._hover import class_text
-from pathloop.gui.objects._words import UNKNOWN, area_text, id_text, noun
+from pathloop.gui.objects._words import UNKNOWN, area_text, id_text, is_provisional, noun
 from pathloop.loop import ObjectFrame
 
 __all__ = ["CONTEXT_UM", "Card", "around", "object_box", "object_card"]
@@ -95,7 +95,7 @@ def around(box: Rect, scale: Scale | None) -> Rect:
 
 
 def _state_text(frame: ObjectFrame, row: int) -> str:
-    if frame.is_provisional[row]:
+    if is_provisional(int(frame.instances.ids[row])):
         return "predicted, not final"
     text = frame.state_names[frame.states[row]]
     return f"{text}, locked" if frame.locked[row] else text

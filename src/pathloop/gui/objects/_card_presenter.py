@@ -58,7 +58,7 @@ class CardPresenter:
         row = self._row()
         if row is None:
             return
-        lines = shown.lines_of(self._objects.selected.rows)
+        lines = self._objects.selected_lines
         here = shown.lines_of(np.array([row]))
         if len(lines) > 1:
             place = int(np.searchsorted(lines, here[0])) if len(here) else 0
@@ -101,7 +101,7 @@ class CardPresenter:
             return
         row = self._row()
         if row is None or not _holds(rows, row):
-            lines = shown.lines_of(rows)
+            lines = self._objects.selected_lines
             row = int(shown.order[lines[0]]) if len(lines) else int(rows[0])
         self._show(row)
 
@@ -116,8 +116,7 @@ class CardPresenter:
             self._picture()
 
     def _place(self, row: int) -> str:
-        shown, rows = self._objects.shown, self._objects.selected.rows
-        lines = shown.lines_of(rows)
+        shown, lines = self._objects.shown, self._objects.selected_lines
         here = shown.lines_of(np.array([row]))
         if not len(here):
             return "hidden by the filters"

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pathloop.core import UsageError
-from pathloop.gui.objects._words import UNKNOWN, id_text, number_text
+from pathloop.gui.objects._words import UNKNOWN, id_text, is_provisional, number_text
 from pathloop.loop import ObjectFrame
 
 __all__ = ["Column", "cell_text", "column_values", "find_column", "numeric_columns", "table_columns"]
@@ -115,7 +115,7 @@ def cell_text(frame: ObjectFrame, row: int, column: Column) -> str:
         code = int(frame.instances.class_codes[row])
         return frame.classes[code - 1].name if 0 < code <= len(frame.classes) else UNKNOWN
     if key == "state":
-        return "not final" if frame.is_provisional[row] else frame.state_names[frame.states[row]]
+        return "not final" if is_provisional(int(frame.instances.ids[row])) else frame.state_names[frame.states[row]]
     if key == "locked":
         return "locked" if frame.locked[row] else ""
     return number_text(float(_cell_value(frame, row, key)), column.decimals or 0)

@@ -1,6 +1,6 @@
 """What the status bar says of the object under the mouse."""
 
-from pathloop.gui.objects._words import UNKNOWN, area_text, id_text, noun, number_text
+from pathloop.gui.objects._words import UNKNOWN, area_text, id_text, is_provisional, noun, number_text
 from pathloop.loop import ObjectFrame
 
 __all__ = ["class_text", "hover_text"]
@@ -30,7 +30,7 @@ def hover_text(frame: ObjectFrame, row: int) -> str:
     if confidence != UNKNOWN:
         parts.append(f"confidence {confidence}")
     marks = []
-    if frame.is_provisional[row]:
+    if is_provisional(int(instances.ids[row])):
         marks.append("not final")
     elif frame.states[row]:
         marks.append(frame.state_names[frame.states[row]])

@@ -9,7 +9,7 @@ from pathloop.gui.objects._columns import column_values
 from pathloop.gui.objects._filters import Filters, passes
 from pathloop.loop import ObjectFrame
 
-__all__ = ["Ranges", "Shown", "Sort", "shown_objects", "to_ranges"]
+__all__ = ["Ranges", "Shown", "Sort", "ascending", "shown_objects", "to_ranges"]
 
 Ranges = NDArray[np.int64]
 """(K, 2) first and last place of runs of places that follow each other; ascending, both included."""
@@ -43,12 +43,15 @@ class Shown:
 
     def ids_at(self, ranges: Ranges) -> NDArray[np.int64]:
         """Ids of the objects in ranges of lines, ascending."""
-        parts = [self.order[first : last + 1] for first, last in ranges.tolist()]
-        rows = np.concatenate(parts) if parts else np.zeros(0, np.int64)
-        return np.unique(self.frame.instances.ids[rows])
+        chosen = np.zeros(len(self.frame), np.bool_)
+        for first, last in ranges.tolist():
+            chosen[self.order[first : last + 1]] = True
+        return self.frame.instances.ids[chosen]
 
     def lines_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Lines, ascending, that show some of the frame's rows; rows that are filtered out are left out."""
+        if len(rows) == 1:  # a click
+            return np.flatnonzero(self.order == rows[0])
         wanted = np.zeros(len(self.frame), np.bool_)
         wanted[rows] = True
         return np.flatnonzero(wanted[self.order])
@@ -69,6 +72,12 @@ def shown_objects(frame: ObjectFrame, filters: Filters, sort: Sort) -> Shown:
     if sort.descending:
         values = -values if values.dtype.kind == "f" else -values.astype(np.int64)
     return Shown(frame, rows[np.argsort(values, kind="stable")])
+
+
+def ascending(ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The same ids, ascending and each once; sorts only where that is needed."""
+    own = np.asarray(ids, np.int64).reshape(-1)
+    return own if (np.diff(own) > 0).all() else np.unique(own)
 
 
 def to_ranges(places: NDArray[np.int64]) -> Ranges:

@@ -12,7 +12,7 @@ from pathloop.gui.objects._card import around, object_box
 from pathloop.gui.objects._export import table_text, write_shown_csv
 from pathloop.gui.objects._filters import Filters, parse_ids
 from pathloop.gui.objects._needs import ObjectsSession
-from pathloop.gui.objects._order import Ranges, Shown, Sort, shown_objects, to_ranges
+from pathloop.gui.objects._order import Ranges, Shown, Sort, ascending, shown_objects, to_ranges
 from pathloop.gui.objects._pace import LatestOnly, Throttle
 from pathloop.gui.objects._region import drawn_region
 from pathloop.gui.objects._view import Choice, ObjectsView, Selected
@@ -41,6 +41,8 @@ class ObjectsPresenter:
     ----------
     shown_changed, selected_changed
         Signals without arguments: for plots and card.
+    shown, selected, selected_lines
+        What the table shows, and what of it is selected: rows of the frame, lines of the table.
     """
 
     shown_changed = Signal()
@@ -55,7 +57,8 @@ class ObjectsPresenter:
         self.sort = Sort()
         self.shown = Shown(ObjectFrame.empty(""), NOTHING)
         self._chosen: tuple[str, NDArray[np.int64]] = ("", NOTHING)
-        self._rows: NDArray[np.int64] = NOTHING
+        self.selected = Selected(NOTHING, to_ranges(NOTHING))
+        self.selected_lines = NOTHING
         self._work = LatestOnly(session.background)
         self._objects_came = Throttle(session.background, PACE_MS, self._reread)
         self._view_moved = Throttle(session.background, PACE_MS, self._on_view_moved)
@@ -79,11 +82,6 @@ class ObjectsPresenter:
         session.view_moved.disconnect(self._on_moved)
         for each in (self._work, self._objects_came, self._view_moved, self._table_chose):
             each.cancel()
-
-    @property
-    def selected(self) -> Selected:
-        """The selection in the task that is shown."""
-        return Selected(self._rows, to_ranges(self.shown.lines_of(self._rows)))
 
     # what the user does
 
@@ -142,7 +140,7 @@ class ObjectsPresenter:
 
     def copy_selected(self) -> None:
         """Put the selected lines, as they are ordered, on the clipboard."""
-        shown, lines = self.shown, self.shown.lines_of(self._rows)
+        shown, lines = self.shown, self.selected_lines
         if len(lines):
             self.session.background.run(lambda: table_text(shown, lines), self.view.copy)
 
@@ -171,7 +169,7 @@ class ObjectsPresenter:
 
     def _on_current(self) -> None:
         self._work.cancel()
-        self._chosen, self._rows = ("", NOTHING), NOTHING
+        self._chosen = "", NOTHING
         self.filters = replace(self.filters, classes=None, region=None)
         self.task = None
         self._show_region()
@@ -193,7 +191,7 @@ class ObjectsPresenter:
         self._refresh()
 
     def _on_selection(self, task: str, ids: NDArray[np.int64], origin: str) -> None:
-        chosen = np.unique(np.asarray(ids, np.int64))
+        chosen = ascending(ids)
         self._chosen = task, chosen
         if len(chosen) and task != self.task and task in self.session.tasks:
             self.choose_task(task)  # shows the selection when its rows are there
@@ -241,7 +239,9 @@ class ObjectsPresenter:
 
     def _find_selected(self) -> None:
         task, ids = self._chosen
-        self._rows = self.shown.frame.rows(ids) if task == self.task == self.shown.frame.task else NOTHING
+        rows = self.shown.frame.rows(ids) if task == self.task == self.shown.frame.task else NOTHING
+        self.selected_lines = self.shown.lines_of(rows)
+        self.selected = Selected(rows, to_ranges(self.selected_lines))
 
     def _tell_selection(self) -> None:
         if self._wanted is None or self.task is None:
@@ -255,7 +255,7 @@ class ObjectsPresenter:
         return [Choice(task, task_title(task)) for task in self.session.tasks]
 
     def _show_counts(self) -> None:
-        frame, n_shown, n_selected = self.shown.frame, len(self.shown), len(self._rows)
+        frame, n_shown, n_selected = self.shown.frame, len(self.shown), len(self.selected.rows)
         self.view.show_counts(*counts_text(frame, n_shown, n_selected, has_slide=self.session.current is not None))
 
     def _region(self, source: str) -> Rect | None:

@@ -5,7 +5,7 @@ import math
 from pathloop.core import Scale, UsageError
 from pathloop.loop import FIRST_PREVIEW_ID
 
-__all__ = ["area_text", "id_text", "noun", "number_text", "object_id", "task_title"]
+__all__ = ["area_text", "id_text", "is_provisional", "noun", "number_text", "object_id", "task_title"]
 
 UNKNOWN = "–"
 _NOUNS = {"nuclei": ("nucleus", "nuclei"), "gland": ("gland", "glands"), "lumen": ("lumen", "lumina")}
@@ -22,9 +22,14 @@ def task_title(task: str) -> str:
     return noun(task, 2).capitalize()
 
 
+def is_provisional(number: int) -> bool:
+    """Whether an id is one of an unfinished run. The frame answers this for all objects, which takes as long."""
+    return number >= FIRST_PREVIEW_ID
+
+
 def id_text(number: int) -> str:
     """An object's number; those of an unfinished run are counted by themselves and begin with P."""
-    return f"P{number - FIRST_PREVIEW_ID}" if number >= FIRST_PREVIEW_ID else str(number)
+    return f"P{number - FIRST_PREVIEW_ID}" if is_provisional(number) else str(number)
 
 
 def object_id(text: str) -> int:

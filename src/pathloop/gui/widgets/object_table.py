@@ -149,6 +149,8 @@ class ObjectTable(QTableView):
         header.setSectionsClickable(True)
         header.setSortIndicatorShown(True)
         header.setHighlightSections(False)
+        # with the table's own one it asks, at every painting, whether each row of a column is selected
+        header.setSelectionModel(QItemSelectionModel(self.own_model, header))
         header.sectionClicked.connect(self._on_header)
         self.doubleClicked.connect(lambda index: self.go_asked.emit(index.row()))
         self.selectionModel().selectionChanged.connect(self._on_selected)

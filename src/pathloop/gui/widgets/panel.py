@@ -1,5 +1,6 @@
 """What all panels share: a scroll area that fits a laptop, and the question before a window closes on a run."""
 
+import logging
 from typing import Any
 from weakref import WeakSet
 
@@ -82,7 +83,10 @@ class _Keeper(QObject):
         if self._session.is_busy() and not self._may_close(watched):
             event.ignore()
             return True
-        self._session.close()
+        try:
+            self._session.close()
+        except Exception as error:  # noqa: BLE001 - an error in an event filter ends the interpreter, not the window
+            logging.getLogger("pathloop.gui").error("the session did not close cleanly: %s", error)
         return False
 
     def _may_close(self, window: Any) -> bool:
