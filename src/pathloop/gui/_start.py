@@ -10,7 +10,7 @@ PANELS = ("Slides", "Segment", "Look", "Objects")
 
 
 def add_panels(viewer: Any) -> dict[str, Any]:
-    """Dock all panels: the slide's on the left, the others as tabs on the right.
+    """Dock all panels on the right, as tabs.
 
     Returns
     -------

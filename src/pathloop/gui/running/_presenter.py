@@ -32,7 +32,6 @@ class Button:
 
     enabled: bool
     reason: str
-    text: str | None = None
 
 
 class RunView(Protocol):

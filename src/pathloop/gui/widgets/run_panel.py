@@ -205,8 +205,6 @@ class RunPanel(Panel):
             button = self._buttons[key]
             button.setEnabled(state.enabled)
             button.setToolTip(state.reason)
-            if state.text is not None:
-                button.setText(state.text)
         if not self._live.toolTip():
             self._live.setToolTip("When the view rests and is finer than 1.5 um per screen pixel, it is segmented")
 
