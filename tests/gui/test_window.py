@@ -1,5 +1,7 @@
 """What belongs to a real window: threads, the question on closing, live segmentation, a click on the canvas."""
 
+import contextlib
+import gc
 import threading
 
 import numpy as np
@@ -15,6 +17,17 @@ from pathloop.gui.widgets import panel as panel_module
 pytestmark = [pytest.mark.gui, pytest.mark.slow]
 
 BLINK_S = 0.05
+
+
+@contextlib.contextmanager
+def no_collection():
+    """A collection of garbage may fall into any callback, and is napari's as much as ours."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @pytest.fixture
@@ -67,13 +80,13 @@ def test_live_segments_what_is_on_screen_and_nothing_else(window, opened, qtbot)
     assert (boxes[:, 0] >= view.y).all()
     assert (boxes[:, 3] <= view.right).all()
 
-    # callbacks while tiles arrive leave the window its frames
+    # callbacks while tiles arrive leave the window its frames; CPU time, so that a busy machine does not count
     session.background.durations_s.clear()
     height, width = opened.slide.shape
-    viewer.scene.camera.center = (0.5 * 0.15 * height, 0.5 * 0.15 * width)
-    qtbot.waitUntil(lambda: len(session.frame("nuclei")) > first, timeout=120_000)
-    # CPU time, so that a busy machine does not count; a garbage collection may fall into one of them
-    assert np.percentile(session.background.durations_s, 95) < BLINK_S
+    with no_collection():
+        viewer.scene.camera.center = (0.5 * 0.15 * height, 0.5 * 0.15 * width)
+        qtbot.waitUntil(lambda: len(session.frame("nuclei")) > first, timeout=120_000)
+    assert max(session.background.durations_s) < BLINK_S
 
     # a click selects what lies there
     frame = session.frame("nuclei")

@@ -10,8 +10,10 @@ import psutil
 
 __all__ = ["Gentle", "lower_priority"]
 
-NICENESS = 10
+NICENESS = 19
 REPEAT_S = 0.1
+AUTOGROUP = Path("/proc/self/autogroup")
+"""Where Linux weighs whole sessions against each other; a niceness alone then counts within a session only."""
 THREADS = Path("/proc/self/task")
 """Where Linux lists the threads of this process; there, each thread has cores of its own."""
 
@@ -20,8 +22,12 @@ def lower_priority() -> None:
     """Let every other program go first. Threads that are born later inherit it."""
     if sys.platform == "win32":
         psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
-    else:
-        os.nice(NICENESS)
+        return
+    os.nice(NICENESS)
+    if AUTOGROUP.exists() and os.getsid(0) == os.getpid():
+        # a kernel that refuses leaves the niceness as it is
+        with contextlib.suppress(OSError):
+            AUTOGROUP.write_text(str(NICENESS))
 
 
 class Gentle:

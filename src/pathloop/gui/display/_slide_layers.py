@@ -1,5 +1,6 @@
 """The layers of one slide: objects by task, tissue map, uncertainty map."""
 
+import importlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,6 +28,8 @@ __all__ = ["Hit", "SlideLayers"]
 
 NEAR = (1.6, 2.0)
 """Screen pixels a level-0 pixel: outlines grow thin above the second, wide below the first."""
+
+WARM_MS = 500
 
 _NAMES = {TISSUE: "tissue map"}
 
@@ -74,8 +77,12 @@ class SlideLayers:
         self._opacities: dict[str, float] = {}
         self._maps = MapLayers(self._stack, self._options)
         self._queue = RefreshQueue(background, self._refresh)
-        viewer.scene.camera.events.zoom.connect(self._on_zoom)
+        camera = viewer.scene.camera.events
+        camera.center.connect(self._on_moved)
+        camera.zoom.connect(self._on_zoom)
         self._on_zoom()
+        # napari imports it at its first labels layer, which takes most of a second; the slide comes first
+        background.later(WARM_MS, lambda: background.run(lambda: importlib.import_module("pandas")))
 
     # objects
 
@@ -248,7 +255,9 @@ class SlideLayers:
 
     def remove(self) -> None:
         """Take all layers away; copies stay."""
-        self._viewer.scene.camera.events.zoom.disconnect(self._on_zoom)
+        camera = self._viewer.scene.camera.events
+        camera.center.disconnect(self._on_moved)
+        camera.zoom.disconnect(self._on_zoom)
         self._queue.close()
         self._stack.close()
         self._tasks.clear()
@@ -280,6 +289,9 @@ class SlideLayers:
             self._queue.add(task)
             if recoloured:
                 self.legend_changed.emit(task)
+
+    def _on_moved(self, event: Any = None) -> None:
+        self._queue.view_moved()
 
     def _on_zoom(self, event: Any = None) -> None:
         um_per_px = 1.0 if self._scale is None else self._scale.um_per_px
