@@ -24,6 +24,9 @@ PAN_STEPS = 40
 PAN_PX = 150
 
 
+PANELS = "dask, panels open"
+
+
 def write_slide(path: Path, side: int) -> None:
     """The pyramid, tile by tile from ready bytes."""
     import imagecodecs
@@ -64,26 +67,42 @@ def write_slide(path: Path, side: int) -> None:
             number, size = number + 1, -(-size // 4)
 
 
-def measure(path: Path, *, direct_zarr: bool) -> dict[str, float]:
+def measure(path: Path, route: str) -> dict[str, float]:
     """One window; runs in a process of its own."""
     import napari
     import numpy as np
     import psutil
     from qtpy.QtWidgets import QApplication
 
+    from pathloop.gui._current import session_for
+    from pathloop.gui._start import add_panels
     from pathloop.gui.opening import slide_layer_data
     from pathloop.slides import open_slide
 
     viewer = napari.Viewer(show=True)
-    for _ in range(50):
-        QApplication.processEvents()
-        time.sleep(0.01)
+
+    def rest() -> None:
+        for _ in range(200 if route == PANELS else 50):
+            QApplication.processEvents()
+            time.sleep(0.01)
+
+    rest()
     process = psutil.Process()
     empty = process.memory_info().rss
-    start = time.perf_counter()
-    slide = open_slide(path)
-    data, options = slide_layer_data(slide, direct_zarr=direct_zarr)
-    viewer.add_image(data, **options)
+    if route == PANELS:
+        add_panels(viewer)
+        session = session_for(viewer)
+        rest()
+        start = time.perf_counter()
+        session.open_slide(path)
+        while session.current is None:
+            QApplication.processEvents()
+        slide = session.current.slide
+    else:
+        start = time.perf_counter()
+        slide = open_slide(path)
+        data, options = slide_layer_data(slide, direct_zarr=route == "zarr")
+        viewer.add_image(data, **options)
     QApplication.processEvents()
     picture = np.asarray(viewer.screenshot(flash=False))
     seen = time.perf_counter() - start
@@ -100,6 +119,8 @@ def measure(path: Path, *, direct_zarr: bool) -> dict[str, float]:
         QApplication.processEvents()
         frames.append(time.perf_counter() - started)
     megabytes = process.memory_info().rss / 1e6
+    if route == PANELS:
+        session.close()
     viewer.close()
     slide.close()
     return {
@@ -132,7 +153,7 @@ def main() -> None:
     parser.add_argument("--route", default="dask", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
-        print(json.dumps(measure(options.measure, direct_zarr=options.route == "zarr")))
+        print(json.dumps(measure(options.measure, options.route)))
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "large.tif"
@@ -141,7 +162,7 @@ def main() -> None:
         size = path.stat().st_size / 1e9
         print(f"{options.side:,} px a side, {size:.2f} GB, written in {time.perf_counter() - started:.0f} s")
         print(f"{shutil.disk_usage(folder).free / 1e9:.0f} GB free")
-        rows: dict[str, list[dict[str, float]]] = {"dask": [], "zarr": []}
+        rows: dict[str, list[dict[str, float]]] = {"dask": [], "zarr": [], PANELS: []}
         for _ in range(options.rounds):
             for route, found in rows.items():
                 found.append(run(path, route))

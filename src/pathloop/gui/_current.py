@@ -24,6 +24,7 @@ def session_for(viewer: Any) -> "Session":
 
         from pathloop.gui._qt_background import QtBackground
         from pathloop.gui._session import Session
+        from pathloop.gui._warm import before_slides
 
         speakers = {"info": show_info, "warning": show_warning, "error": show_error}
 
@@ -31,6 +32,7 @@ def session_for(viewer: Any) -> "Session":
             speakers[level](text)
 
         session = Session(own, say=say, background=lambda report: QtBackground(report))
+        session.background.run(before_slides)
         # a session holds its viewer, so nothing would ever be freed while it is listed here
         session.closing.append(lambda: _sessions.pop(own, None))
         _sessions[own] = session

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pathloop.core import ClassSpec, Instances, ProjectError, Rect, Scale
 from pathloop.gui._background import Background
+from pathloop.gui._warm import before_labels
 from pathloop.gui.display import IdPyramid, SlideLayers
 from pathloop.loop import ObjectFrame, Preview, PreviewPart, merged, read_frame
 from pathloop.rasters import LabelPyramid
@@ -181,9 +182,11 @@ class SlideDesk:
             self._joining.discard(task)
             raise error
 
-        self._background.run(
-            lambda: joined_frame(landed, parts, own), lambda result: self._show(task, *result, rects), failed
-        )
+        def work() -> tuple[ObjectFrame, Roots]:
+            before_labels()
+            return joined_frame(landed, parts, own)
+
+        self._background.run(work, lambda result: self._show(task, *result, rects), failed)
 
     def _show(
         self,

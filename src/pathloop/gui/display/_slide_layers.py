@@ -1,6 +1,5 @@
 """The layers of one slide: objects by task, tissue map, uncertainty map."""
 
-import importlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,8 +27,6 @@ __all__ = ["Hit", "SlideLayers"]
 
 NEAR = (1.6, 2.0)
 """Screen pixels a level-0 pixel: outlines grow thin above the second, wide below the first."""
-
-WARM_MS = 500
 
 _NAMES = {TISSUE: "tissue map"}
 
@@ -81,8 +78,6 @@ class SlideLayers:
         camera.center.connect(self._on_moved)
         camera.zoom.connect(self._on_zoom)
         self._on_zoom()
-        # napari imports it at its first labels layer, which takes most of a second; the slide comes first
-        background.later(WARM_MS, lambda: background.run(lambda: importlib.import_module("pandas")))
 
     # objects
 
