@@ -36,6 +36,18 @@ def test_intersection_holds_exactly_the_common_pixels(a: Rect, b: Rect) -> None:
     assert {(y, x) for y in range(found.y, found.bottom) for x in range(found.x, found.right)} == common
 
 
+@given(rects, rects)
+def test_what_is_left_without_another_holds_each_pixel_once(a: Rect, b: Rect) -> None:
+    count = np.zeros((120, 120), int)
+    for piece in a.minus(b):
+        assert piece.area
+        count[piece.shift(50, 50).slices] += 1
+    expected = np.zeros_like(count)
+    expected[a.shift(50, 50).slices] = 1
+    expected[b.shift(50, 50).slices] = 0
+    assert np.array_equal(count, expected)
+
+
 @given(rects, st.integers(1, 40), st.integers(0, 10))
 def test_tile_cores_cover_the_area_once(area: Rect, core: int, margin: int) -> None:
     grid = TileGrid(area, core, margin)

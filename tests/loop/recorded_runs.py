@@ -2,7 +2,9 @@
 
 import contextlib
 
-from pathloop.loop import plan_job
+from project_views import opened
+
+from pathloop.loop import plan_job, run_parameters
 from pathloop.networks import read_card
 from pathloop.predict import TileFolder, choose_engine, load_engine, segment_tiles
 from pathloop.slides import open_slide
@@ -24,3 +26,27 @@ def recorded(slide, model, folder, **options):
         for _ in segment_tiles(job, engine, tiles):
             pass
         yield job, tiles
+
+
+@contextlib.contextmanager
+def begun(path, slide, model, **options):
+    """A run whose tiles are recorded in its folder and that the project knows of."""
+    with planned(slide, model, path.parent, **options) as (job, _, engine):
+        with opened(path, write=True) as project:
+            slide_id = add_slide(project, job.slide)
+            record = project.begin_run(slide_id, job.run_key, run_parameters(job), tasks=job.instance_tasks)
+        tiles = TileFolder(record.folder)
+        for _ in segment_tiles(job, engine, tiles):
+            pass
+        yield job, tiles
+
+
+def add_slide(project, slide):
+    return project.add_slide(
+        slide.path.resolve(),
+        fingerprint=slide.fingerprint,
+        shape=slide.shape,
+        um_per_px_y=slide.scale.y,
+        um_per_px_x=slide.scale.x,
+        reader=slide.format,
+    ).slide_id

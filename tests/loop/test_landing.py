@@ -10,7 +10,7 @@ import sys
 import pytest
 from drawn_slides import DrawnEngine, drawn_model, drawn_request, run, write_blobs
 from project_views import OBJECT_TASKS, all_labels, assert_same, assert_same_objects, opened, snapshot
-from recorded_runs import planned
+from recorded_runs import begun, planned
 
 from pathloop.core import DataError, Message, ProjectError, Rect, Scale, StageProgress
 from pathloop.loop import (
@@ -24,7 +24,7 @@ from pathloop.loop import (
     land,
     run_parameters,
 )
-from pathloop.predict import TileFolder, segment_tiles
+from pathloop.predict import TileFolder
 from pathloop.store import Project
 
 ROI = Rect(40, 30, 230, 310)
@@ -36,30 +36,6 @@ def empty(tmp_path_factory):
     path = tmp_path_factory.mktemp("empty") / "p"
     Project.create(path).close()
     return path
-
-
-@contextlib.contextmanager
-def begun(path, slide, model, **options):
-    """A run whose tiles are recorded in its folder and that the project knows of."""
-    with planned(slide, model, path.parent, **options) as (job, _, engine):
-        with opened(path, write=True) as project:
-            slide_id = add_slide(project, job.slide)
-            record = project.begin_run(slide_id, job.run_key, run_parameters(job), tasks=job.instance_tasks)
-        tiles = TileFolder(record.folder)
-        for _ in segment_tiles(job, engine, tiles):
-            pass
-        yield job, tiles
-
-
-def add_slide(project, slide):
-    return project.add_slide(
-        slide.path.resolve(),
-        fingerprint=slide.fingerprint,
-        shape=slide.shape,
-        um_per_px_y=slide.scale.y,
-        um_per_px_x=slide.scale.x,
-        reader=slide.format,
-    ).slide_id
 
 
 def assembled(path, slide, model, **options):

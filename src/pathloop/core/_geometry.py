@@ -73,6 +73,25 @@ class Rect:
             max(self.y, other.y), max(self.x, other.x), min(self.bottom, other.bottom), min(self.right, other.right)
         )
 
+    def minus(self, other: "Rect") -> "tuple[Rect, ...]":
+        """What is left without the common part: up to four rectangles that do not overlap, none of them empty.
+
+        Examples
+        --------
+        >>> Rect(0, 0, 4, 4).minus(Rect(1, 1, 9, 2))
+        (Rect(y=0, x=0, height=1, width=4), Rect(y=1, x=0, height=3, width=1), Rect(y=1, x=3, height=3, width=1))
+        """
+        common = self.intersect(other)
+        if common.area == 0:
+            return (self,) if self.area else ()
+        pieces = (
+            Rect.from_bounds(self.y, self.x, common.y, self.right),
+            Rect.from_bounds(common.bottom, self.x, self.bottom, self.right),
+            Rect.from_bounds(common.y, self.x, common.bottom, common.x),
+            Rect.from_bounds(common.y, common.right, common.bottom, self.right),
+        )
+        return tuple(piece for piece in pieces if piece.area)
+
     def expand(self, margin: int) -> "Rect":
         """Grown by ``margin`` pixels on every side."""
         return Rect.from_bounds(self.y - margin, self.x - margin, self.bottom + margin, self.right + margin)

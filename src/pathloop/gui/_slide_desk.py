@@ -12,7 +12,16 @@ from pathloop.core import ClassSpec, Instances, ProjectError, Rect, Scale
 from pathloop.gui._background import Background
 from pathloop.gui._warm import before_labels
 from pathloop.gui.display import IdPyramid, SlideLayers
-from pathloop.loop import ObjectFrame, Preview, PreviewPart, merged, read_frame
+from pathloop.loop import (
+    ObjectFrame,
+    Preview,
+    PreviewPart,
+    inside,
+    merged,
+    read_frame,
+    read_preview,
+    unfinished_runs,
+)
 from pathloop.rasters import LabelPyramid
 from pathloop.store import Project, RunRecord, TissueMap, UncertaintyMap
 
@@ -32,7 +41,7 @@ class SlideContent:
     tissue, uncertainty
         Maps, None where there are none.
     unfinished
-        Runs that were begun and not finished, newest last.
+        Runs that were begun and not finished, but for those that newer results cover; the latest to work last.
     previews
         Their provisional objects: run folder, preview, and its parts by tile.
     """
@@ -55,12 +64,12 @@ def read_content(project: Project, slide_id: str, *, previews: bool = True) -> S
             pyramids[task] = project.labels(slide_id, task)
         except ProjectError:
             continue
-    unfinished = tuple(run for run in project.runs(slide_id) if run.state == "running")
+    unfinished = tuple(unfinished_runs(project, slide_id))
     found = []
     for run in unfinished if previews else ():
         preview = Preview.open(run.folder)
         if preview is not None:
-            found.append((run.folder, preview, {place: preview.load(*place) for place in sorted(preview.done())}))
+            found.append((run.folder, preview, read_preview(project, slide_id, preview)))
     return SlideContent(
         frames, pyramids, project.tissue(slide_id), project.uncertainty(slide_id), unfinished, tuple(found)
     )
@@ -200,7 +209,7 @@ class SlideDesk:
             return
         self._frames[task] = frame
         previews = [
-            (each.preview.pyramid(task), [part.rect for part in each.of(task)])
+            (each.preview.pyramid(task), [rect for part in each.of(task) for rect in part.shown])
             for each in self._provisional.values()
             if task in each.preview.tasks
         ]
@@ -243,8 +252,8 @@ def joined_frame(
     pairs = np.concatenate([roots for _, roots in found])
     pairs = pairs[np.argsort(pairs[:, 0])]
     classes = landed.classes or own
-    rects = [part.rect for parts in runs for part in parts]
-    kept = landed.take(~_inside(landed.instances.centroids, rects))
+    rects = [rect for parts in runs for part in parts for rect in part.shown]
+    kept = landed.take(~inside(landed.instances.centroids, rects))
     together = Instances.concatenate([kept.instances, _coded(instances, own, classes)])
     n = len(instances)
     states = np.concatenate([kept.states, np.zeros(n, np.uint8)])
@@ -252,17 +261,6 @@ def joined_frame(
     order = np.argsort(together.ids, kind="stable")
     frame = ObjectFrame(landed.task, together.take(order), states[order], locked[order], classes, landed.scale)
     return frame, (pairs[:, 0], pairs[:, 1])
-
-
-def _inside(centroids: NDArray[np.float64], rects: Sequence[Rect]) -> NDArray[np.bool_]:
-    """Which centroids lie in one of some rectangles."""
-    inside = np.zeros(len(centroids), np.bool_)
-    if len(centroids) == 0:
-        return inside
-    y, x = centroids.T
-    for rect in rects:
-        inside |= (y >= rect.y - 0.5) & (y < rect.bottom - 0.5) & (x >= rect.x - 0.5) & (x < rect.right - 0.5)
-    return inside
 
 
 def _coded(instances: Instances, own: Sequence[ClassSpec], wanted: Sequence[ClassSpec]) -> Instances:

@@ -16,11 +16,12 @@ from pathloop.loop._frames import FIRST_PREVIEW_ID, ObjectFrame, read_frame
 from pathloop.loop._land import land
 from pathloop.loop._overlay import draw_overlay, write_overlays
 from pathloop.loop._plan import DEFAULT_TILE_PX, choose_tasks, core_size, empty_run_warning, plan_job
-from pathloop.loop._preview import PREVIEW_SLOTS, SLOT_IDS, Preview, PreviewPart, merged
+from pathloop.loop._preview import PREVIEW_SLOTS, SLOT_IDS, Preview, PreviewPart, inside, merged
 from pathloop.loop._preview_writer import PreviewWriter
 from pathloop.loop._result import RESULT_FOLDER
 from pathloop.loop._runs import is_segmented, run_parameters
 from pathloop.loop._segment import SegmentRequest, segment
+from pathloop.loop._unfinished import read_preview, unfinished_runs
 
 __all__ = [
     "DEFAULT_TILE_PX",
@@ -52,14 +53,17 @@ __all__ = [
     "empty_run_warning",
     "export",
     "find_project",
+    "inside",
     "is_segmented",
     "land",
     "merged",
     "plan_job",
     "propose_project",
     "read_frame",
+    "read_preview",
     "run_parameters",
     "segment",
+    "unfinished_runs",
     "write_composition_csv",
     "write_overlays",
 ]

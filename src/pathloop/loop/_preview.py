@@ -16,7 +16,7 @@ from pathloop.core import ClassSpec, DataError, Instances, Rect, read_json
 from pathloop.loop._tables import instances_of, read_arrays
 from pathloop.rasters import LabelPyramid, link, open_label_pyramid
 
-__all__ = ["PREVIEW_SLOTS", "SLOT_IDS", "Preview", "PreviewPart", "merged"]
+__all__ = ["PREVIEW_SLOTS", "SLOT_IDS", "Preview", "PreviewPart", "inside", "merged"]
 
 PREVIEW_SLOTS = 15
 """Previews that a slide can have at a time without sharing ids."""
@@ -44,11 +44,22 @@ class PreviewPart:
         no type head ran). An object that a seam cuts is one object in each tile.
     links
         (K, 2) int64: ids of this tile and of tiles that were finished before it that are one object cut by the seam.
+    shown
+        What is left of the tile after `without`: rectangles that do not overlap.
     """
 
     rect: Rect
     instances: Instances
     links: NDArray[np.int64]
+    shown: tuple[Rect, ...]
+
+    def without(self, areas: Sequence[Rect]) -> "PreviewPart":
+        """The same tile where none of these areas lie; objects go by their centroid."""
+        shown, instances = self.shown, self.instances
+        for area in areas:
+            shown = tuple(piece for rect in shown for piece in rect.minus(area))
+            instances = instances.take(~inside(instances.centroids, [area]))
+        return PreviewPart(self.rect, instances, self.links, shown)
 
 
 class Preview:
@@ -120,9 +131,20 @@ class Preview:
         with read_arrays(tile_table(self.folder, row, col)) as arrays:
             rect = Rect(*(int(value) for value in arrays["rect"]))
             return {
-                task: PreviewPart(rect, instances_of(arrays, f"{task}/"), arrays[f"{task}/links"])
+                task: PreviewPart(rect, instances_of(arrays, f"{task}/"), arrays[f"{task}/links"], (rect,))
                 for task in self.tasks
             }
+
+
+def inside(centroids: NDArray[np.float64], rects: Sequence[Rect]) -> NDArray[np.bool_]:
+    """Which (y, x) centroids, (N, 2), lie in one of some rectangles of pixels."""
+    found = np.zeros(len(centroids), np.bool_)
+    if len(centroids) == 0:
+        return found
+    y, x = centroids.T
+    for rect in rects:
+        found |= (y >= rect.y - 0.5) & (y < rect.bottom - 0.5) & (x >= rect.x - 0.5) & (x < rect.right - 0.5)
+    return found
 
 
 def merged(parts: Sequence[PreviewPart]) -> tuple[Instances, NDArray[np.int64]]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pathloop.core import Rect
-from pathloop.predict import TileJob
+from pathloop.predict import TileJob, tiles_to_run
 from pathloop.store import Project, RunRecord
 
 __all__ = ["is_segmented", "run_parameters"]
@@ -26,6 +26,7 @@ def run_parameters(job: TileJob) -> dict[str, Any]:
         "tissue_map": job.patch_task is not None,
         "core_px": job.core_px,
         "margin_px": job.margin_px,
+        "n_tiles": len(tiles_to_run(job)),
     }
 
 

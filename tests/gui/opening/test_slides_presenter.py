@@ -156,14 +156,14 @@ def test_slides_of_a_project_and_one_that_moved(presenter, view, session, small_
     place = tmp_path / "cohort.pathloop"
     with Project.create(place) as project:
         add_slides(project, small_slide, unknown)
-        project.begin_run("drawn", "abcdefabcdef", {}, tasks=["nuclei"])
+        project.begin_run("drawn", "abcdefabcdef", {"n_tiles": 8}, tasks=["nuclei"])
         (project.run("drawn", "abcdefabcdef").folder / "tile_0_0.npz").write_bytes(b"")
     moved = tmp_path / "moved.svs"
     shutil.move(unknown, moved)
     assert last_slide(place) == small_slide
     presenter.open([place])
     settle(session)
-    assert [row.status for row in view.state.rows] == ["unfinished run, 1 tile done", "file missing"]
+    assert [row.status for row in view.state.rows] == ["unfinished run, 12 % done", "file missing"]
     assert [row.is_missing for row in view.state.rows] == [False, True]
     presenter.select(unknown)
     assert len(session.opened) == 1

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pathloop.core import ProjectError, Scale
-from pathloop.loop import RecentProjects
+from pathloop.loop import RecentProjects, unfinished_runs
 from pathloop.store import Project, RunRecord
 
 __all__ = ["SlideStatus", "count_words", "last_slide", "project_slides"]
@@ -25,7 +25,7 @@ class SlideStatus:
     scale
         um per px of level 0.
     text
-        For example "1,234 nuclei", "unfinished run, 12 tiles done", "file missing".
+        For example "1,234 nuclei", "unfinished run, 45 % done", "file missing".
     is_missing
         Whether the file is not where it was.
     """
@@ -45,7 +45,7 @@ def project_slides(project: Project) -> list[SlideStatus]:
         missing = not record.path.is_file()
         counts = {task: project.counts(record.slide_id, task).total for task in project.tasks(record.slide_id)}
         parts = [count_words(counts)] if counts else []
-        parts += [_run_words(run) for run in project.runs(record.slide_id) if run.state == "running"][-1:]
+        parts += [_run_words(run) for run in unfinished_runs(project, record.slide_id)][-1:]
         text = "file missing" if missing else "; ".join(parts) or NOT_SEGMENTED
         found.append(SlideStatus(record.slide_id, record.path, record.fingerprint, record.scale, text, missing))
     return found
@@ -61,9 +61,11 @@ def count_words(counts: Mapping[str, int]) -> str:
 
 
 def _run_words(run: RunRecord) -> str:
-    """How far an unfinished run is. How many tiles it has in all depends on the tissue, which is not on record."""
-    done = sum(1 for _ in run.folder.glob("tile_*.npz")) if run.folder.is_dir() else 0
-    return f"unfinished run, {done:,} {'tile' if done == 1 else 'tiles'} done"
+    """How far an unfinished run is."""
+    if "n_tiles" not in run.parameters:
+        return "unfinished run"
+    done = sum(1 for _ in run.folder.glob("tile_*.npz"))
+    return f"unfinished run, {100 * done // max(run.parameters['n_tiles'], 1)} % done"
 
 
 def last_slide(project: Path, recent: RecentProjects | None = None) -> Path:
