@@ -5,6 +5,7 @@ from fake_worker import FakeClient
 
 from pathloop.core import Failed, Rect, RunCancelled, RunPaused, RunResumed, RunStarted, WorkerPrepared
 from pathloop.gui.running import Command, Conductor
+from pathloop.gui.running import _start as start
 from pathloop.store import Project
 
 WHOLE = Command((None,), use_tissue_mask=True, model="fast")
@@ -86,6 +87,42 @@ def test_pause_resume_stop(conductor, opened):
     conductor.resume()
     assert fake.requests[-1] == fake.requests[0]
     assert ("cancel", 1) in fake.asked
+
+
+def test_stop_while_the_model_is_loaded(conductor, opened):
+    conductor.start(WHOLE)
+    assert conductor.state == "starting"
+    conductor.cancel()
+    client(conductor).send(RunCancelled())
+    assert conductor.state == "idle"
+    assert conductor.can_resume
+
+
+def test_stop_before_the_worker_has_heard_of_it(conductor, opened, session, monkeypatch):
+    later = []
+    real = start.place_in_project
+    with monkeypatch.context() as slow:
+        slow.setattr(
+            "pathloop.gui.running._conductor.place_in_project",
+            lambda session, opened, then, **how: later.append(lambda: real(session, opened, then, **how)),
+        )
+        conductor.start(WHOLE)
+        conductor.cancel()
+        assert conductor.state == "idle"
+        conductor.start(WHOLE)
+    for place in later:
+        place()
+    assert [what for what, _ in client(conductor).asked].count("segment") == 1
+
+
+def test_live_that_is_turned_off_says_so(conductor, opened):
+    told = []
+    conductor.told.connect(told.append)
+    conductor.set_live(True, WHOLE)
+    client(conductor).send(started(opened))
+    conductor.set_live(False)
+    client(conductor).send(RunCancelled())
+    assert told[-1] == "Live is off. What it found is kept."
 
 
 def test_a_dead_worker_is_a_message_with_the_way_on(conductor, opened):

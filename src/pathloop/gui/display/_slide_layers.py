@@ -74,9 +74,8 @@ class SlideLayers:
         self._opacities: dict[str, float] = {}
         self._maps = MapLayers(self._stack, self._options)
         self._queue = RefreshQueue(background, self._refresh)
-        camera = viewer.scene.camera.events
-        camera.center.connect(self._on_moved)
-        camera.zoom.connect(self._on_zoom)
+        viewer.scene.camera.events.center.connect(self._queue.view_moved)
+        viewer.scene.camera.events.zoom.connect(self._on_zoom)
         self._on_zoom()
 
     # objects
@@ -250,9 +249,8 @@ class SlideLayers:
 
     def remove(self) -> None:
         """Take all layers away; copies stay."""
-        camera = self._viewer.scene.camera.events
-        camera.center.disconnect(self._on_moved)
-        camera.zoom.disconnect(self._on_zoom)
+        self._viewer.scene.camera.events.center.disconnect(self._queue.view_moved)
+        self._viewer.scene.camera.events.zoom.disconnect(self._on_zoom)
         self._queue.close()
         self._stack.close()
         self._tasks.clear()
@@ -284,9 +282,6 @@ class SlideLayers:
             self._queue.add(task)
             if recoloured:
                 self.legend_changed.emit(task)
-
-    def _on_moved(self, event: Any = None) -> None:
-        self._queue.view_moved()
 
     def _on_zoom(self, event: Any = None) -> None:
         um_per_px = 1.0 if self._scale is None else self._scale.um_per_px

@@ -2,9 +2,10 @@
 
 from pathloop.gui.running._conductor import Conductor, State
 from pathloop.gui.running._places import PLACES, Place, PlaceChoice, drawn_regions, start_drawing_regions
-from pathloop.gui.running._presenter import Button, RunPresenter, RunView, card_text
+from pathloop.gui.running._presenter import Button, RunPresenter, RunView
 from pathloop.gui.running._progress import duration, estimate, progress_text
 from pathloop.gui.running._start import Command
+from pathloop.gui.running._words import card_text
 
 __all__ = [
     "PLACES",

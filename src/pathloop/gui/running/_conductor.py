@@ -28,7 +28,7 @@ from pathloop.gui._opened import OpenedSlide
 from pathloop.gui._session import Session
 from pathloop.gui.running._progress import progress_text
 from pathloop.gui.running._recorder import RunRecorder
-from pathloop.gui.running._start import Command, place_in_project, request_of, unfinished_command
+from pathloop.gui.running._start import Command, NewestOnly, place_in_project, request_of
 from pathloop.gui.running._watch import ViewWatch, visible
 from pathloop.loop import WorkerClient
 
@@ -69,6 +69,7 @@ class Conductor:
         self._sent = Command((), use_tissue_mask=True, model="")
         self._left: list[Rect | None] = []
         self._job = 0
+        self._newest = NewestOnly()
         self._preparing = 0
         self._prepared: tuple[Any, ...] = ()
         self._live_command: Command | None = None
@@ -99,7 +100,7 @@ class Conductor:
         opened = self._session.current
         if opened is None or self.state not in ("idle", "live", "dead"):
             return
-        self._opened, self._command, self._left = opened, command, list(command.regions)
+        self._opened, self._command, self._left, self._job = opened, command, list(command.regions), 0
         self._set("starting")
         self._with_project(opened, self._next_region)
 
@@ -124,21 +125,17 @@ class Conductor:
         if self.state == "paused":
             self._client.resume(self._job)
         elif self.can_resume and self._opened is not None:
+            self._job = 0
             self._set("starting")
             self._with_project(self._opened, self._next_region)
 
     def cancel(self) -> None:
         """Stop; what is finished is kept, and the same command goes on from there."""
-        if self.state in ("running", "paused", "starting"):
+        if self.state == "starting" and not self._job:  # the worker has not heard of it
+            self._newest.drop()
+            self._on_cancelled()
+        elif self.state in ("running", "paused", "starting"):
             self._client.cancel(self._job)
-
-    def resume_unfinished(self) -> bool:
-        """Go on with the newest unfinished run that the project knows of; False where there is none."""
-        opened = self._session.current
-        command = None if opened is None else unfinished_command(opened)
-        if command is not None:
-            self.start(command)
-        return command is not None
 
     def close(self) -> None:
         """End the worker; finished tiles are kept."""
@@ -152,7 +149,7 @@ class Conductor:
     # starting
 
     def _with_project(self, opened: OpenedSlide, then: Callable[[], None]) -> None:
-        place_in_project(self._session, opened, then, failed=self._fail, told=self.told.emit)
+        place_in_project(self._session, opened, self._newest.only(then), failed=self._fail, told=self.told.emit)
 
     def _next_region(self) -> None:
         if not self._left:
@@ -212,14 +209,19 @@ class Conductor:
         elif isinstance(event, RunResumed):
             self._set("running")
         elif isinstance(event, RunCancelled):
-            if self.state != "live" and not (self.state == "idle" and self.live_wanted):
-                self.told.emit("Stopped. What is finished is kept; Resume goes on from there.")
-                self._set("idle")
+            self._on_cancelled()
         elif isinstance(event, RunIdle):
             coarse = visible(self._session, live=True) is None
             self.told.emit("Live: zoom in to segment what is on screen" if coarse else "Live: this view is done")
         elif isinstance(event, Failed):
             self._fail(event.message)
+
+    def _on_cancelled(self) -> None:
+        if self.state == "idle" and not self.live_wanted:
+            self.told.emit("Live is off. What it found is kept.")
+        elif self.state not in ("idle", "live"):
+            self.told.emit("Stopped. What is finished is kept; Resume goes on from there.")
+            self._set("idle")
 
     def _on_started(self, event: RunStarted) -> None:
         assert self._opened is not None
@@ -240,10 +242,7 @@ class Conductor:
 
     def _on_tile(self, event: TileDone) -> None:
         self.s_per_mm2 = event.s_per_mm2
-        text = f"Live: {event.s_per_mm2:.2g} s/mm\u00b2"
-        if self.state != "live":
-            text = progress_text(event.done_mm2, event.s_per_mm2, event.eta_s, event.n_done, event.n_tiles)
-        self.progressed.emit(event.n_done / max(event.n_tiles, 1), text)
+        self.progressed.emit(event.n_done / max(event.n_tiles, 1), progress_text(event, live=self.state == "live"))
         if self._recorder is not None:
             self._recorder.show_tile(event.row, event.col)
 

@@ -9,10 +9,12 @@ from pathloop.gui._session import Session
 from pathloop.gui.running._conductor import Command, Conductor
 from pathloop.gui.running._places import PLACES, Place, PlaceChoice, drawn_regions
 from pathloop.gui.running._progress import estimate
+from pathloop.gui.running._start import unfinished_command
+from pathloop.gui.running._words import card_text, task_words
 from pathloop.networks import DEFAULT_MODEL, ModelCard, bundled_models, find_model, read_card
 from pathloop.slides import TissueMask, tissue_mask
 
-__all__ = ["Button", "RunPresenter", "RunView", "card_text", "task_words"]
+__all__ = ["Button", "RunPresenter", "RunView"]
 
 SETTLE_MS = 150
 STATES = {
@@ -24,6 +26,11 @@ STATES = {
     "live": "Live: move about, what is on screen is segmented when the view rests",
     "dead": "",
 }
+STOPS = dict.fromkeys(("idle", "dead"), "Nothing is running") | {
+    "live": "Take the tick from Live to end it",
+    "finishing": "All tiles are done; the result is put into the project, which takes moments",
+}
+"""Why a run cannot be stopped, by state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +150,8 @@ class RunPresenter:
         """Go on with what was paused or interrupted, in this window or before."""
         if self.conductor.can_resume:
             self.conductor.resume()
-        else:
-            self.conductor.resume_unfinished()
+        elif self._session.current is not None and (command := unfinished_command(self._session.current)):
+            self.conductor.start(command)
 
     def set_live(self, on: bool) -> None:  # noqa: FBT001 - a switch
         """Live segmentation on or off."""
@@ -234,8 +241,8 @@ class RunPresenter:
                 can_resume, "Go on from the finished tiles" if can_resume else "There is no unfinished run here"
             ),
             "cancel": Button(
-                conductor.state in ("running", "paused"),
-                "Stop; finished tiles are kept" if busy else "Nothing is running",
+                conductor.state in ("starting", "running", "paused"),
+                STOPS.get(conductor.state, "Stop; finished tiles are kept"),
             ),
             "live": Button(not busy and not problem.startswith(("Open", "The um", "This project")), problem),
         }
@@ -270,27 +277,3 @@ class RunPresenter:
     def _on_told(self, text: str) -> None:
         self._message = text
         self._view.show_message(text)
-
-
-def card_text(card: ModelCard) -> str:
-    """A model's card in words: what it is for, how well it does, what it was not made for."""
-    lines = [card.summary, ""]
-    for name, tasks in card.metrics.items():
-        scores = [
-            f"{task} " + ", ".join(f"{what} {value:.2f}" for what, value in values.items() if what in ("dice", "pq"))
-            for task, values in tasks.items()
-            if {"dice", "pq"} & set(values)
-        ]
-        if scores:
-            lines.append(f"{name}: {'; '.join(scores)}")
-    lines += ["", *(f"- {limit}" for limit in card.limits), "", card.intended_use, f"Licence: {card.licence}"]
-    return "\n".join(lines).strip()
-
-
-def task_words(card: ModelCard, task: str) -> str:
-    """What a task finds, for its tooltip."""
-    spec = card.labels[task]
-    classes = ", ".join(one.name.replace("_", " ") for one in spec.classes)
-    what = {"instance": "Outlines of", "type": "Types of objects:", "patch": "A map of tissue types:"}[spec.output]
-    trust = " (experimental: its labels were derived, not annotated)" if task in card.experimental_tasks else ""
-    return f"{what} {classes}{trust}"

@@ -1,5 +1,7 @@
 """Progress of a run in words."""
 
+from pathloop.core import TileDone
+
 __all__ = ["duration", "estimate", "progress_text"]
 
 
@@ -30,11 +32,12 @@ def estimate(area_mm2: float | None, s_per_mm2: float | None) -> str:
     return f"{area_mm2:.3g} mm\u00b2, takes about {duration(area_mm2 * s_per_mm2)}"
 
 
-def progress_text(done_mm2: float, s_per_mm2: float | None, eta_s: float | None, n_done: int, n_tiles: int) -> str:
-    """``12 of 40 tiles, 1.76 mm2, 1.3 s/mm2, 40 s left``."""
-    words = [f"{n_done:,} of {n_tiles:,} tiles", f"{done_mm2:.3g} mm\u00b2"]
-    if s_per_mm2 is not None:
-        words.append(f"{s_per_mm2:.2g} s/mm\u00b2")
-    if eta_s is not None:
-        words.append(f"{duration(eta_s)} left")
+def progress_text(event: TileDone, *, live: bool) -> str:
+    """``12 of 40 tiles, 1.76 mm2, 1.3 s/mm2, 40 s left``; of a live run, which has no end, its pace."""
+    if live:
+        return f"Live: {event.s_per_mm2:.2g} s/mm\u00b2"
+    words = [f"{event.n_done:,} of {event.n_tiles:,} tiles", f"{event.done_mm2:.3g} mm\u00b2"]
+    words.append(f"{event.s_per_mm2:.2g} s/mm\u00b2")
+    if event.eta_s is not None:
+        words.append(f"{duration(event.eta_s)} left")
     return ", ".join(words)

@@ -9,7 +9,7 @@ from pathloop.gui._session import Session
 from pathloop.loop import DEFAULT_TILE_PX, SegmentJobRequest, propose_project
 from pathloop.store import Project
 
-__all__ = ["Command", "place_in_project", "request_of", "unfinished_command"]
+__all__ = ["Command", "NewestOnly", "place_in_project", "request_of", "unfinished_command"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,23 @@ class Command:
     device: str = "auto"
     tasks: tuple[str, ...] | None = None
     tile_px: int = DEFAULT_TILE_PX
+
+
+class NewestOnly:
+    """Lets the newest of several answers through, and none that was dropped."""
+
+    def __init__(self) -> None:
+        self._number = 0
+
+    def only(self, call: Callable[[], None]) -> Callable[[], None]:
+        """A call that does nothing once there is a newer one, or it was dropped."""
+        self.drop()
+        number = self._number
+        return lambda: call() if number == self._number else None
+
+    def drop(self) -> None:
+        """Wait for no answer any more."""
+        self._number += 1
 
 
 def unfinished_command(opened: OpenedSlide) -> Command | None:
