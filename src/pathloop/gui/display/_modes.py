@@ -87,7 +87,10 @@ def colour(frame: ObjectFrame, by: ColourBy, hidden_classes: frozenset[int] = fr
         codes = codes * shown[np.maximum(frame.instances.class_codes, 0)]
     counts = np.bincount(bins, minlength=256)
     colors = np.rint(color_table(frame.classes)[:, :3] * 255).astype(int)
-    badges = letters(labels)
+    # real classes choose their letters first
+    classes = [label for label in labels if label != NO_CLASS]
+    own = dict(zip([*classes, NO_CLASS], letters([*classes, NO_CLASS]), strict=True))
+    badges = [own[label] for label in labels]
     legend = []
     for line, (label, badge) in enumerate(zip(labels, badges, strict=True)):
         if label == NO_CLASS and not counts[line]:

@@ -97,6 +97,7 @@ class RunPresenter:
         self._tissue: dict[Any, TissueMask | None] = {}
         self._settle: Any = None
         self._message = ""
+        session.current_changed.connect(self._forget_message)
         for signal in (session.current_changed, session.scale_changed, session.project_changed):
             signal.connect(self._refresh_soon)
         session.view_moved.connect(self._refresh_soon)
@@ -200,6 +201,11 @@ class RunPresenter:
 
             self._session.background.run(lambda: tissue_mask(opened.slide), done)
         return self._tissue[key]
+
+    def _forget_message(self) -> None:
+        """What was said of another slide does not stay beside this one."""
+        if not self.conductor.is_busy:
+            self._message = ""
 
     def _refresh_soon(self) -> None:
         if self._settle is not None:

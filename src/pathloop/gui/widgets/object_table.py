@@ -27,6 +27,9 @@ MAX_RANGES = 300
 """Qt's own selection gets slow with many ranges; above this only the colour of the lines shows what is selected."""
 NOTHING = np.zeros(0, np.int64)
 
+CHIP_PX = 22
+"""Width of the colour in front of a class."""
+
 
 class ObjectTableModel(QAbstractTableModel):
     """Lines of a `Shown`; holds no Python object a row."""
@@ -270,5 +273,7 @@ class ObjectTable(QTableView):
         }
         widest |= {"state": "predicted", "locked": "locked"}
         for section, column in enumerate(self.own_model.columns):
-            cells = metrics.horizontalAdvance(widest.get(column.key, "0.00"))
+            cells = metrics.horizontalAdvance(widest.get(column.key, "0.00")) + (
+                CHIP_PX if column.key == "class" else 0
+            )
             self.setColumnWidth(section, max(cells + 12, metrics.horizontalAdvance(column.header) + 22))
