@@ -13,12 +13,20 @@ SHAPE = (600, 600)
 STROMA = (0, 114, 178)
 
 
-@pytest.mark.gui
-@pytest.mark.parametrize("in_background", [False, True], ids=["sync", "async"])
-def test_canvas_shows_fills_outlines_and_arriving_tiles(make_napari_viewer, tmp_path, qtbot, in_background):
+@pytest.fixture(params=[False, True], ids=["sync", "async"])
+def _slicing(request):
     from napari.settings import get_settings
 
-    get_settings().experimental.async_ = in_background
+    settings = get_settings().experimental
+    settings.async_ = request.param
+    yield
+    # other tests of this process come after, and napari's own fixture leaves it as it is
+    get_settings().experimental.async_ = settings.async_ = False
+
+
+@pytest.mark.gui
+@pytest.mark.usefixtures("_slicing")
+def test_canvas_shows_fills_outlines_and_arriving_tiles(make_napari_viewer, tmp_path, qtbot):
     viewer = make_napari_viewer(show=True)
     white = np.full((*SHAPE, 3), 255, np.uint8)
     viewer.add_image([white, white[::2, ::2]], name="s", scale=(SCALE.y, SCALE.x), units="um", rgb=True)

@@ -1,5 +1,6 @@
 """A slide's layers in a viewer model: what is shown, where, and what the user may do to them."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from pathloop.core import ClassSpec, Rect, Scale, UsageError
 from pathloop.gui._background import InlineBackground
 from pathloop.gui.display import TISSUE, UNCERTAINTY, Hit, IdPyramid, SlideLayers, colour
 from pathloop.gui.display._codes import SELECTED, SELECTED_RIM
+from pathloop.gui.display._refresh_queue import LONGEST_S, REST_MS
 from pathloop.loop import FIRST_PREVIEW_ID, ObjectFrame
 from pathloop.store import TissueMap, UncertaintyMap
 
@@ -205,6 +207,7 @@ def refreshes(layer):
 
 
 def test_refreshes_wait_and_go_one_by_one(scene):
+    time.sleep(REST_MS / 1000)  # adding layers has moved the view
     nuclei, gland = refreshes(scene["nuclei"]), refreshes(scene["gland"])
     for style in ("outline", "fill", "outline"):
         scene.layers.style(style)
@@ -214,6 +217,28 @@ def test_refreshes_wait_and_go_one_by_one(scene):
     assert (len(nuclei), len(gland)) == (1, 0)
     scene.background.flush()
     assert (len(nuclei), len(gland)) == (1, 1)
+
+
+def test_refreshes_wait_for_the_view_to_rest(scene):
+    seen = refreshes(scene["nuclei"])
+    scene.viewer.scene.camera.center = (0, 40, 50)
+    scene.layers.tiles_arrived("nuclei", [Rect(0, 0, 100, 100)])
+    for _ in range(3):
+        scene.background._timers.pop(0)()
+    assert len(seen) == 0
+    scene.background.flush()
+    assert len(seen) == 1
+
+
+def test_refreshes_do_not_wait_for_ever(scene):
+    seen = refreshes(scene["nuclei"])
+    scene.layers.tiles_arrived("nuclei", [Rect(0, 0, 100, 100)])
+    end = time.monotonic() + LONGEST_S
+    while time.monotonic() < end:
+        scene.viewer.scene.camera.center = (0, 40 + 10 * (end - time.monotonic()), 50)
+        time.sleep(0.02)
+    scene.background._timers.pop(0)()
+    assert len(seen) == 1
 
 
 def test_what_changes_nothing_draws_nothing(scene):
