@@ -60,7 +60,7 @@ def main():
         session.open_slide(slide, um_per_px=options.um_per_px)
         wait(lambda: session.current is not None)
         conductor = panels["Segment"].presenter.conductor
-        wait(lambda: conductor.engine)
+        wait(lambda: conductor.computing.engine)
         panels["Segment"].presenter.choose_place("slide")
         panels["Segment"].presenter.run()
         wait(lambda: any(len(session.frame(task)) for task in session.tasks))

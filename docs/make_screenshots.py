@@ -83,7 +83,7 @@ def show(slide: Path, options: argparse.Namespace) -> None:
     rest(2)
     shoot("slides", "Slides")
     run = panels["Segment"].presenter
-    wait("the engine", lambda: bool(run.conductor.engine))
+    wait("the engine", lambda: bool(run.conductor.computing.engine))
     shoot("segment", "Segment")
     run.choose_place("slide")
     rest(0.5)

@@ -13,7 +13,9 @@ SOURCE = ROOT / "src" / "pathloop"
 MAX_LINES = 300
 MAX_FUNCTION_LINES = 60
 
-LONG_FILES: dict[str, str] = {}
+LONG_FILES: dict[str, str] = {
+    "gui/running/_conductor.py": "one state machine: its transitions are read together",
+}
 LONG_FUNCTIONS: dict[str, str] = {}
 TOP_LEVEL = {
     "pyproject.toml",

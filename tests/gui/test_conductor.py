@@ -66,7 +66,7 @@ def test_a_run_is_recorded_as_soon_as_it_has_begun(conductor, opened, session):
     with Project.open(opened.project_path, write=False) as project:
         (run,) = project.runs("drawn")
     assert run.state == "running"
-    assert conductor.engine == "openvino cpu bf16"
+    assert conductor.computing.engine == "openvino cpu bf16"
 
 
 def test_pause_resume_stop(conductor, opened):
@@ -184,7 +184,7 @@ def test_the_engine_is_prepared_once(conductor, opened):
         conductor.prepare("fast", "auto", None)
     assert [what for what, _ in fake.asked].count("prepare") == 1
     fake.send(WorkerPrepared("openvino cpu bf16", "no GPU", 1.5))
-    assert conductor.s_per_mm2 == 1.5
+    assert conductor.computing.s_per_mm2 == 1.5
 
 
 def test_the_worker_is_gentle_while_the_view_moves_and_looks_where_it_rests(conductor, opened, session):

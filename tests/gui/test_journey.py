@@ -50,7 +50,7 @@ def test_open_run_kill_resume_inspect(window, sample, qtbot, tmp_path):
     session.open_slide(sample)
     qtbot.waitUntil(lambda: session.current is not None, timeout=20_000)
     conductor = panels["Segment"].presenter.conductor
-    qtbot.waitUntil(lambda: bool(conductor.engine), timeout=LONG_MS)
+    qtbot.waitUntil(lambda: bool(conductor.computing.engine), timeout=LONG_MS)
     qtbot.wait(300)
     before = canvas(viewer)
     assert before.std() > 5  # the canvas of a wrong platform is black

@@ -45,7 +45,7 @@ def opened(window, sample, qtbot):
     _, panels, session = window
     session.open_slide(sample)
     qtbot.waitUntil(lambda: session.current is not None, timeout=20_000)
-    qtbot.waitUntil(lambda: bool(panels["Segment"].presenter.conductor.engine), timeout=120_000)
+    qtbot.waitUntil(lambda: bool(panels["Segment"].presenter.conductor.computing.engine), timeout=120_000)
     qtbot.wait(400)
     return session.current
 

@@ -13,7 +13,9 @@ from pathloop.loop import find_project
 if TYPE_CHECKING:
     from pathloop.gui._session import Session
 
-__all__ = ["ProjectLink"]
+__all__ = ["ProjectLink", "same_scale"]
+
+SAME_SCALE = 1e-6
 
 
 class ProjectLink:
@@ -40,11 +42,26 @@ class ProjectLink:
             lambda path: None if path is None else self.open(opened, path, create=False),
         )
 
-    def open(self, opened: OpenedSlide, path: Path, *, create: bool, then: Callable[[], Any] | None = None) -> None:
+    def open(
+        self,
+        opened: OpenedSlide,
+        path: Path,
+        *,
+        create: bool,
+        then: Callable[[], Any] | None = None,
+        failed: Callable[[Exception], Any] | None = None,
+    ) -> None:
         """Open a project for a slide, for writing where that can be, and restore what it holds."""
-        self._session.projects.open(path, lambda found: self._on_open(opened, found, then), create=create)
+        self._session.projects.open(
+            path, lambda found: self._on_open(opened, found, then, failed), failed, create=create
+        )
 
-    def restore(self, opened: OpenedSlide, then: Callable[[], Any] | None = None) -> None:
+    def restore(
+        self,
+        opened: OpenedSlide,
+        then: Callable[[], Any] | None = None,
+        failed: Callable[[Exception], Any] | None = None,
+    ) -> None:
         """Read what the project holds of a slide, and show it."""
         if opened.project_path is None:
             return
@@ -52,22 +69,35 @@ class ProjectLink:
 
         def done(found: tuple[str | None, SlideContent | None, Scale | None]) -> None:
             opened.slide_id, content, scale = found
-            if scale is not None and opened.scale is None:
+            # what was measured with it is in the project: it counts more than the file
+            if scale is not None and not same_scale(scale, opened.scale):
                 opened.set_scale(scale)
                 session.scale_changed.emit()
-            if content is not None:
-                opened.desk.set_content(content)
-                session.maps_changed.emit()
+            opened.desk.set_content(content or SlideContent.nothing())
+            session.maps_changed.emit()
             session.project_changed.emit()
             if then is not None:
                 then()
 
-        session.projects.use(opened.project_path, lambda project: find_content(project, slide.fingerprint), done)
+        session.projects.use(
+            opened.project_path, lambda project: find_content(project, slide.fingerprint), done, failed
+        )
 
-    def _on_open(self, opened: OpenedSlide, found: OpenProject, then: Callable[[], Any] | None) -> None:
+    def _on_open(
+        self,
+        opened: OpenedSlide,
+        found: OpenProject,
+        then: Callable[[], Any] | None,
+        failed: Callable[[Exception], Any] | None,
+    ) -> None:
         opened.project_path, opened.is_writer, opened.project_reason = found.path, found.is_writer, found.reason
         session = self._session
         if not found.is_writer:
             session.say(f"{found.path.name} is open for reading only: {found.reason}", "warning")
         session.background.run(lambda: session.recent.add(found.path, opened.path))
-        self.restore(opened, then)
+        self.restore(opened, then, failed)
+
+
+def same_scale(one: Scale, other: Scale | None) -> bool:
+    """Whether two scales differ by no more than rounding."""
+    return other is not None and max(abs(one.y / other.y - 1), abs(one.x / other.x - 1)) < SAME_SCALE

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pathloop.core import ProjectLockedError
 from pathloop.gui._background import Background
-from pathloop.store import Project
+from pathloop.store import Project, is_project
 
 __all__ = ["OpenProject", "Projects"]
 
@@ -62,6 +62,7 @@ class Projects:
         key = path.resolve()
 
         def call() -> T:
+            self._forget_lost(key)
             if key not in self._open:
                 self._opened(key, create=False)
             return work(self._open[key])
@@ -77,7 +78,13 @@ class Projects:
 
         self._background.run(call, lane="project")
 
+    def _forget_lost(self, path: Path) -> None:
+        """Close a project whose folder was deleted or moved: what is written to it would be lost."""
+        if path in self._open and not is_project(path):
+            self._open.pop(path).close()
+
     def _opened(self, path: Path, *, create: bool) -> OpenProject:
+        self._forget_lost(path)
         if path in self._open:
             project = self._open[path]
             if project.is_writer:

@@ -95,8 +95,9 @@ class QtBackground:
             self._call(call)
 
         def cancel() -> None:
-            timer.stop()
-            self._timers.discard(timer)
+            if timer in self._timers:  # else Qt may have deleted it
+                timer.stop()
+                self._timers.discard(timer)
 
         timer.timeout.connect(fire)
         self._timers.add(timer)
@@ -109,8 +110,9 @@ class QtBackground:
         for timer in self._timers:
             timer.stop()
         self._timers.clear()
-        for lane in self._lanes.values():
-            lane.shutdown(wait=True, cancel_futures=True)
+        for name, lane in self._lanes.items():
+            # what waits for the project closes it in the end
+            lane.shutdown(wait=True, cancel_futures=name != "project")
 
     def _call(self, call: Callable[[], Any]) -> None:
         if self._closed:

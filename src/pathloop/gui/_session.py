@@ -11,24 +11,21 @@ from psygnal import Signal
 from pathloop.core import PathloopError, Rect, Scale, UsageError
 from pathloop.gui._background import Background
 from pathloop.gui._opened import OpenedSlide
-from pathloop.gui._project_link import ProjectLink
+from pathloop.gui._project_link import ProjectLink, same_scale
 from pathloop.gui._projects import Projects
 from pathloop.gui._slide_desk import SlideDesk
+from pathloop.gui._slide_opener import SlideOpener
 from pathloop.gui.display import SlideLayers
 from pathloop.gui.opening import (
     GuiSettings,
     UnitKeeper,
     fit_to_screen,
     read_settings,
-    slide_layer_data,
-    with_unit_of,
 )
 from pathloop.loop import ObjectFrame, RecentProjects
-from pathloop.slides import Slide, open_slide
+from pathloop.slides import Slide
 
 __all__ = ["OpenedSlide", "Session"]
-
-SAME_SCALE = 1e-6
 
 
 class Session:
@@ -56,6 +53,7 @@ class Session:
     selection_changed = Signal(str, object, str)
     view_moved = Signal()
     run_changed = Signal()
+    places_changed = Signal()
 
     def __init__(
         self,
@@ -78,7 +76,7 @@ class Session:
         self.is_busy: Callable[[], bool] = lambda: False
         self._say = say
         self._closed = False
-        self._wanted_project: dict[str, Path] = {}
+        self._opener = SlideOpener(self)
         viewer.layers.events.inserted.connect(self._on_layer_inserted)
         viewer.layers.events.removed.connect(self._on_layer_removed)
         viewer.scene.camera.events.center.connect(self._on_view_moved)
@@ -106,24 +104,11 @@ class Session:
 
     def open_slide(self, path: Path, um_per_px: float | None = None, project: Path | None = None) -> None:
         """Open a slide in the background and show it; a slide that is open already becomes the current one."""
-        path = Path(path)
-        known = next((one for one in self.opened if one.path == path.resolve()), None)
-        if known is not None:
-            self.set_current(known)
-            return
-        direct = self.settings.reading.direct_zarr
+        self._opener.open(Path(path), um_per_px, project)
 
-        def work() -> tuple[Slide, Any, dict[str, Any]]:
-            slide = open_slide(path, um_per_px=um_per_px)
-            return slide, *slide_layer_data(slide, direct_zarr=direct)
-
-        def done(found: tuple[Slide, Any, dict[str, Any]]) -> None:
-            _, levels, options = found
-            if project is not None:
-                self._wanted_project[str(path.resolve())] = project
-            self.viewer.add_image(levels, **with_unit_of(self.current, options))
-
-        self.background.run(work, done)
+    def shows(self, path: Path) -> bool:
+        """Whether a slide is open or being opened; one that is open becomes the current one."""
+        return self._opener.shows(Path(path))
 
     def set_current(self, opened: OpenedSlide | None) -> None:
         """Make a slide the one that panels show; the others are hidden."""
@@ -155,7 +140,7 @@ class Session:
         opened = self._need_current()
         scale = Scale.isotropic(um_per_px)
         measured = opened.scale is not None and any(len(self.frame(task)) for task in self.tasks)
-        if measured and opened.scale is not None and abs(opened.scale.um_per_px / um_per_px - 1) > SAME_SCALE:
+        if measured and opened.scale is not None and not same_scale(scale, opened.scale):
             raise UsageError(
                 f"{opened.name} was segmented at {opened.scale.um_per_px:g} um per px; to use another scale, choose"
                 " another project for it"
@@ -173,6 +158,7 @@ class Session:
         create: bool = False,
         then: Callable[[], Any] | None = None,
         opened: OpenedSlide | None = None,
+        failed: Callable[[Exception], Any] | None = None,
     ) -> None:
         """Keep a slide's work in a project, and restore what it holds.
 
@@ -186,13 +172,20 @@ class Session:
             Called when it is open and read.
         opened
             Whose work; None = the current slide.
+        failed
+            Told what went wrong; None = the user is.
         """
         opened = opened or self._need_current()
-        self._link.open(opened, path, create=create, then=then)
+        self._link.open(opened, path, create=create, then=then, failed=failed)
 
-    def restore(self, opened: OpenedSlide, then: Callable[[], Any] | None = None) -> None:
+    def restore(
+        self,
+        opened: OpenedSlide,
+        then: Callable[[], Any] | None = None,
+        failed: Callable[[Exception], Any] | None = None,
+    ) -> None:
         """Read what the project holds of a slide, and show it."""
-        self._link.restore(opened, then)
+        self._link.restore(opened, then, failed)
 
     # objects
 
@@ -277,7 +270,7 @@ class Session:
         self.slide_opened.emit(opened)
         # the layer is in the list, but not yet on the canvas: what moves the camera comes after
         self.background.later(0, lambda: self.set_current(opened) if opened in self.opened else None)
-        self._link.find(opened, self._wanted_project.pop(str(opened.path), None))
+        self._link.find(opened, self._opener.wanted_project(opened.path))
 
     def _on_layer_removed(self, event: Any) -> None:
         opened = next((one for one in self.opened if one.layer is event.value), None)

@@ -53,6 +53,11 @@ class SlideContent:
     unfinished: tuple[RunRecord, ...] = ()
     previews: tuple[tuple[Path, Preview, dict[tuple[int, int], dict[str, PreviewPart]]], ...] = ()
 
+    @classmethod
+    def nothing(cls) -> "SlideContent":
+        """What a project holds that does not know the slide."""
+        return cls({}, {}, None, None)
+
 
 def read_content(project: Project, slide_id: str, *, previews: bool = True) -> SlideContent:
     """Read what a project holds of a slide; call it in the project's thread."""
@@ -146,6 +151,8 @@ class SlideDesk:
 
     def set_content(self, content: SlideContent) -> None:
         """Take over what was read from the project, and show it."""
+        if self._removed:
+            return
         self._landed, self._pyramids = dict(content.frames), dict(content.pyramids)
         self.unfinished = content.unfinished
         self._provisional = {folder: _Provisional(preview, dict(parts)) for folder, preview, parts in content.previews}

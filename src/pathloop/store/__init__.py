@@ -1,6 +1,7 @@
 """The project folder: slides, objects, label pyramids, maps and runs, with one writer and any number of readers."""
 
 from pathloop.store._database import on_network_drive
+from pathloop.store._folder import is_project
 from pathloop.store._project import Project
 from pathloop.store._records import ObjectCounts, ObjectStates, RunRecord, SlideRecord, TissueMap, UncertaintyMap
 from pathloop.store._replacement import Replacement
@@ -19,6 +20,7 @@ __all__ = [
     "SlideRecord",
     "TissueMap",
     "UncertaintyMap",
+    "is_project",
     "on_network_drive",
     "run_folder",
     "slide_stem",

@@ -11,10 +11,15 @@ from pathloop.core import ProjectError
 from pathloop.store._clock import now
 from pathloop.store._schema import create_tables
 
-__all__ = ["DATABASE", "LOCK", "is_free", "make_folder"]
+__all__ = ["DATABASE", "LOCK", "is_free", "is_project", "make_folder"]
 
 DATABASE = "project.db"
 LOCK = "project.lock"
+
+
+def is_project(path: Path) -> bool:
+    """Whether a folder holds a project; it is not opened."""
+    return (path / DATABASE).is_file()
 
 
 def is_free(path: Path) -> bool:

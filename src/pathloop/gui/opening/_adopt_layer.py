@@ -1,5 +1,6 @@
 """The active image layer of another reader, as a slide of ours."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def adopt_active_layer(session: Session) -> None:
     if layer is None or reason:
         session.say(reason, "warning")
         return
-    scale = layer_scale(layer)
+    scale = layer_scale(layer, session.units.own(layer))
     own = getattr(layer.source, "path", None)
     folder = Path(own).parent if own else Path.home() / "pathloop"
     name = str(layer.name)
@@ -43,10 +44,10 @@ def adopt_active_layer(session: Session) -> None:
     session.background.run(work, lambda path: session.open_slide(path, um_per_px), session.report)
 
 
-def layer_scale(layer: Any) -> Scale | None:
-    """Um per px of a layer whose units are lengths; None where they are pixels."""
+def layer_scale(layer: Any, units: Sequence[Any]) -> Scale | None:
+    """Um per px of a layer whose own units are lengths; None where they are pixels."""
     values = []
-    for step, unit in zip(layer.scale[-2:], layer.units[-2:], strict=True):
+    for step, unit in zip(layer.scale[-2:], units[-2:], strict=True):
         if not unit.is_compatible_with("um"):
             return None
         values.append(float((float(step) * unit).to("um").magnitude))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pathloop.core import PathloopError
+from pathloop.core import PathloopError, UsageError
 from pathloop.gui._opened import OpenedSlide
 from pathloop.gui._session import Session
 from pathloop.gui.opening._adopt_layer import adopt_active_layer, adoptable_name
@@ -75,6 +75,8 @@ class SlidesPresenter:
     def open(self, paths: Iterable[Path | str]) -> None:
         """Open slides and project folders, from a field, a dialog or a drop."""
         for path in paths:
+            if not str(path).strip():
+                continue
             self._try(partial(self._open_one, Path(path).expanduser()))
 
     def _open_one(self, path: Path) -> None:
@@ -136,6 +138,7 @@ class SlidesPresenter:
             self._problem = f"{text.strip() or 'nothing'} is no number; 20x scanners have about 0.5, 40x about 0.25"
         else:
             try:
+                self._must_rest("um per px")
                 self._session.set_scale(value)
             except PathloopError as error:
                 self._problem = str(error)
@@ -147,7 +150,8 @@ class SlidesPresenter:
         """Whether runs leave glass out."""
         if self._session.current is not None:
             self._session.current.use_tissue_mask = on
-            self._session.scale_changed.emit()  # areas and times are told anew
+            self._session.places_changed.emit()
+            self._tell()
 
     def show_outline(self, on: bool) -> None:  # noqa: FBT001 - a switch
         """Show or take away the outline of what counts as tissue."""
@@ -165,11 +169,21 @@ class SlidesPresenter:
         else:
             proposed = self._proposals.get(opened.path) or propose_project(opened.path)
             place = proposed.path
-        self._try(lambda: self._session.open_project(place, create=True))
+        self._try(lambda: self._open_project(place, create=True))
 
     def choose_project(self, path: Path) -> None:
         """Keep the current slide's work in a project that is there."""
-        self._try(lambda: self._session.open_project(path))
+        self._try(lambda: self._open_project(path, create=False))
+
+    def _open_project(self, path: Path, *, create: bool) -> None:
+        self._must_rest("project")
+        self._session.open_project(path, create=create)
+
+    def _must_rest(self, what: str) -> None:
+        """A run's result belongs to the scale and the project that it began with."""
+        current = self._session.current
+        if current is not None and self._session.conductor is not None and self._session.conductor.works_on(current):
+            raise UsageError(f"this slide is being segmented: stop that first (panel Segment), then change the {what}")
 
     # label and macro
 

@@ -1,6 +1,7 @@
 """One unit for all layers: napari draws nothing right where some are in um and others in pixels."""
 
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from pathloop.core import Scale
 
@@ -38,6 +39,7 @@ class UnitKeeper:
 
     def __init__(self, session: "Session") -> None:
         self._session = session
+        self._own: WeakKeyDictionary[Any, tuple[Any, ...]] = WeakKeyDictionary()
         self._signals: tuple[Any, ...] = (session.current_changed, session.scale_changed)
         for signal in self._signals:
             signal.connect(self.share)
@@ -52,7 +54,12 @@ class UnitKeeper:
         unit = unit_of(opened.scale)
         for layer in self._session.viewer.layers:
             if not all(one.is_compatible_with(unit) for one in layer.units):
+                self._own.setdefault(layer, tuple(layer.units))
                 layer.units = (unit,) * len(layer.units)
+
+    def own(self, layer: Any) -> tuple[Any, ...]:
+        """The units that a layer came with."""
+        return self._own.get(layer, tuple(layer.units))
 
     def close(self) -> None:
         """Stop."""

@@ -22,10 +22,10 @@ from pathloop.core import (
     RunStarted,
     StageProgress,
     TileDone,
-    WorkerPrepared,
 )
 from pathloop.gui._opened import OpenedSlide
 from pathloop.gui._session import Session
+from pathloop.gui.running._computing import Computing
 from pathloop.gui.running._progress import progress_text
 from pathloop.gui.running._recorder import RunRecorder
 from pathloop.gui.running._start import Command, NewestOnly, place_in_project, request_of
@@ -54,9 +54,6 @@ class Conductor:
 
     def __init__(self, session: Session, make_client: Callable[..., WorkerClient] = WorkerClient) -> None:
         self.state: State = "idle"
-        self.engine = ""
-        self.reason = ""
-        self.s_per_mm2: float | None = None
         self.live_wanted = False
         self._session = session
         self._post = session.background.post
@@ -64,18 +61,32 @@ class Conductor:
             on_event=lambda job, event: self._post(lambda: self._on_event(job, event)),
             on_exit=lambda code, text: self._post(lambda: self._on_exit(code, text)),
         )
+        self.computing = Computing(self._client, self.told.emit)
         self._opened: OpenedSlide | None = None
+        self._owner: OpenedSlide | None = None
+        self._is_live = False
         self._command: Command | None = None
         self._sent = Command((), use_tissue_mask=True, model="")
         self._left: list[Rect | None] = []
         self._job = 0
         self._newest = NewestOnly()
-        self._preparing = 0
-        self._prepared: tuple[Any, ...] = ()
         self._live_command: Command | None = None
         self._recorder: RunRecorder | None = None
         self._watch = ViewWatch(session, self._on_moving)
+        self._handlers: dict[type[Event], Callable[[Any], None]] = {
+            RunStarted: self._on_started,
+            TileDone: self._on_tile,
+            StageProgress: self._on_stage,
+            Assembled: lambda event: self._land(Path(event.folder)),
+            Message: lambda event: self.told.emit(event.text),
+            RunPaused: lambda _: self._set("paused"),
+            RunResumed: lambda _: self._set("running"),
+            RunCancelled: lambda _: self._on_cancelled(),
+            RunIdle: lambda _: self._on_rest(),
+            Failed: lambda event: self._fail(event.message),
+        }
         session.current_changed.connect(self._on_current_changed)
+        session.slide_closed.connect(self._on_slide_closed)
         session.closing.append(self.close)
         session.is_busy = lambda: self.is_busy
 
@@ -84,25 +95,21 @@ class Conductor:
     @property
     def can_resume(self) -> bool:
         """Whether something that was begun can go on."""
-        return self.state == "paused" or (self.state in ("idle", "dead") and bool(self._left))
+        mine = bool(self._left) and self._owner is self._session.current
+        return self.state == "paused" or (self.state in ("idle", "dead") and mine)
 
     def prepare(self, model: str, device: str, tasks: tuple[str, ...] | None) -> None:
         """Have the engine loaded and warm before it is needed."""
-        wanted = (model, device, tasks)
-        if self.state not in ("idle", "live") or (self._prepared == wanted and self._client.is_running):
-            return
-        self._prepared = wanted
-        self._client.start()
-        self._preparing = self._client.prepare(model=model, device=device, tasks=tasks)
+        if self.state in ("idle", "live"):
+            self.computing.prepare(model, device, tasks)
 
     def start(self, command: Command) -> None:
         """Run a command on the current slide; its project is made first where there is none."""
         opened = self._session.current
         if opened is None or self.state not in ("idle", "live", "dead"):
             return
-        self._opened, self._command, self._left, self._job = opened, command, list(command.regions), 0
-        self._set("starting")
-        self._with_project(opened, self._next_region)
+        self._owner, self._command, self._left = opened, command, list(command.regions)
+        self._begin(opened)
 
     def set_live(self, on: bool, command: Command | None = None) -> None:  # noqa: FBT001 - a switch
         """Segment what is on screen whenever the view rests."""
@@ -111,9 +118,8 @@ class Conductor:
             self._live_command = command
         if on and self.state in ("idle", "dead"):
             self._start_live()
-        elif not on and self.state == "live":
-            self._client.cancel(self._job)
-            self._set("idle")
+        elif not on and self.state in ("idle", "live"):
+            self._end_live()
         self.changed.emit()
 
     def pause(self) -> None:
@@ -124,10 +130,8 @@ class Conductor:
         """Go on with what was paused, stopped or lost its worker."""
         if self.state == "paused":
             self._client.resume(self._job)
-        elif self.can_resume and self._opened is not None:
-            self._job = 0
-            self._set("starting")
-            self._with_project(self._opened, self._next_region)
+        elif self.can_resume and self._owner is not None:
+            self._begin(self._owner)
 
     def cancel(self) -> None:
         """Stop; what is finished is kept, and the same command goes on from there."""
@@ -146,7 +150,16 @@ class Conductor:
         """Whether closing the window would interrupt something."""
         return self.state in ("starting", "running", "paused", "finishing")
 
+    def works_on(self, opened: OpenedSlide) -> bool:
+        """Whether something goes on that needs a slide to stay as it is."""
+        return self._opened is opened and self.state not in ("idle", "dead")
+
     # starting
+
+    def _begin(self, opened: OpenedSlide) -> None:
+        self._opened, self._job = opened, 0
+        self._set("starting")
+        self._with_project(opened, self._next_region)
 
     def _with_project(self, opened: OpenedSlide, then: Callable[[], None]) -> None:
         place_in_project(self._session, opened, self._newest.only(then), failed=self._fail, told=self.told.emit)
@@ -165,8 +178,15 @@ class Conductor:
         command = self._live_command
         if opened is None or opened.scale is None or command is None:
             return
-        self._opened = opened
+        self._opened, self._job = opened, 0
         self._with_project(opened, lambda: self._send(command, None, live=True))
+
+    def _end_live(self) -> None:
+        self._newest.drop()
+        if self.state == "live":
+            self._client.cancel(self._job)
+            self._set("idle")
+            self.told.emit("Live is off. What it found is kept.")
 
     def _send(self, command: Command, region: Rect | None, *, live: bool) -> None:
         opened = self._opened
@@ -174,59 +194,41 @@ class Conductor:
             return
         self._client.start()
         self._recorder, self._sent = None, command
-        view = visible(self._session, live=live)
+        view = visible(self._session, live=live) if opened is self._session.current else None
+        self._is_live = live
         self._job = self._client.segment(request_of(command, opened, region, live=live, view=view))
         self._set("live" if live else "starting")
 
     # what the worker tells
 
     def _on_event(self, job: int, event: Event) -> None:
-        if isinstance(event, WorkerPrepared) and job == self._preparing:
-            self.engine, self.reason, self.s_per_mm2 = event.engine, event.reason, event.s_per_mm2
+        if self.computing.hear(job, event):
             self.changed.emit()
-        elif isinstance(event, Failed) and job == self._preparing != self._job:
-            self.told.emit(event.message)
-        elif job != self._job:
-            return
-        elif isinstance(event, RunStarted):
-            self._on_started(event)
-        elif isinstance(event, TileDone):
-            self._on_tile(event)
-        elif isinstance(event, StageProgress):
-            self.progressed.emit(event.done / max(event.total, 1), f"Finishing: {event.stage}")
-            self._set("finishing")
-        elif isinstance(event, Assembled):
-            self._land(Path(event.folder))
-        elif isinstance(event, Message):
-            self.told.emit(event.text)
-        else:
-            self._on_turn(event)
+        elif job == self._job and type(event) in self._handlers:
+            self._handlers[type(event)](event)
 
-    def _on_turn(self, event: Event) -> None:
-        """The run has come to rest, goes on, or is over."""
-        if isinstance(event, RunPaused):
-            self._set("paused")
-        elif isinstance(event, RunResumed):
-            self._set("running")
-        elif isinstance(event, RunCancelled):
-            self._on_cancelled()
-        elif isinstance(event, RunIdle):
-            coarse = visible(self._session, live=True) is None
-            self.told.emit("Live: zoom in to segment what is on screen" if coarse else "Live: this view is done")
-        elif isinstance(event, Failed):
-            self._fail(event.message)
+    def _on_stage(self, event: StageProgress) -> None:
+        self.progressed.emit(event.done / max(event.total, 1), f"Finishing: {event.stage}")
+        self._set("finishing")
+
+    def _on_rest(self) -> None:
+        coarse = visible(self._session, live=True) is None
+        self.told.emit("Live: zoom in to segment what is on screen" if coarse else "Live: this view is done")
 
     def _on_cancelled(self) -> None:
-        if self.state == "idle" and not self.live_wanted:
-            self.told.emit("Live is off. What it found is kept.")
-        elif self.state not in ("idle", "live"):
+        if self.state not in ("idle", "live"):
             self.told.emit("Stopped. What is finished is kept; Resume goes on from there.")
             self._set("idle")
+            if self.live_wanted:
+                self._start_live()
 
     def _on_started(self, event: RunStarted) -> None:
         assert self._opened is not None
-        self.engine, self.reason = event.engine, event.reason
+        self.computing.started(event)
+        if self.state == "idle":  # stopped meanwhile
+            return
         if self.state != "live":
+            self.progressed.emit(event.n_done / max(event.n_tiles, 1), f"{event.n_done:,} of {event.n_tiles:,} tiles")
             self._set("running")
         self._recorder = RunRecorder(self._session, self._opened, event, self._sent.model, self._on_already, self._fail)
 
@@ -234,14 +236,20 @@ class Conductor:
         """The project holds all of the run's result: nothing is done twice."""
         self._client.cancel(self._job)
         self._job, self._recorder = 0, None
-        self.live_wanted = self.live_wanted and self.state != "live"
         self.told.emit("This is segmented already with these settings; what is there is shown.")
-        if self._left and self.state != "live":
-            self._left.pop(0)
-        self._next_region()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """What comes after a result: the next region, or nothing."""
+        if self._is_live:
+            self.live_wanted = False
+            self._set("idle")
+        else:
+            self._left = self._left[1:]
+            self._next_region()
 
     def _on_tile(self, event: TileDone) -> None:
-        self.s_per_mm2 = event.s_per_mm2
+        self.computing.s_per_mm2 = event.s_per_mm2
         self.progressed.emit(event.n_done / max(event.n_tiles, 1), progress_text(event, live=self.state == "live"))
         if self._recorder is not None:
             self._recorder.show_tile(event.row, event.col)
@@ -253,30 +261,34 @@ class Conductor:
         self._set("finishing")
 
         def done() -> None:
-            if self._left:
-                self._left.pop(0)
-            self.told.emit("Done." if not self._left else "Next region.")
-            self._next_region()
+            self.told.emit("Done." if self._is_live or len(self._left) < 2 else "Next region.")
+            self._go_on()
 
         recorder.land(folder, self.progressed.emit, done)
 
+    @property
+    def _is_landing(self) -> bool:
+        return self.state == "finishing" and self._recorder is None
+
     def _on_exit(self, code: int, text: str) -> None:
-        self._prepared = ()
-        landing = self.state == "finishing" and self._recorder is None
-        if self.state != "idle" and not landing:
+        self.computing.lost(text if self.state == "idle" else "")
+        if self.state != "idle" and not self._is_landing:
+            self.live_wanted = False
             self._set("dead")
             self.told.emit(text)
+        self.changed.emit()  # whoever needs an engine asks for one
 
     def _fail(self, message: str) -> None:
+        self.live_wanted = False
+        self._left = self._left if self._is_live else []
         self._set("idle")
-        self._left = []
         self.told.emit(message)
         self._session.say(message, "error")
 
     # the view
 
     def _on_moving(self, *, moving: bool) -> None:
-        if self.state not in ("running", "live", "finishing", "starting"):
+        if self.state in ("idle", "dead"):
             return
         # one core is enough while the user moves: the window comes first
         self._client.gentle(on=moving)
@@ -289,6 +301,16 @@ class Conductor:
             self._set("idle")
             if self._session.current is not None and self._session.current.scale is not None:
                 self._start_live()
+
+    def _on_slide_closed(self, opened: OpenedSlide) -> None:
+        if opened is self._owner:
+            self._owner, self._left = None, []
+        if self.works_on(opened) and not self._is_landing:
+            self._newest.drop()
+            self._client.cancel(self._job)
+            self._job, self._recorder = 0, None
+            self._set("idle")
+            self.told.emit("Stopped: its slide was closed. What is finished is kept.")
 
     def _set(self, state: State) -> None:
         if state != self.state:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from pathloop.core import PathloopError, Rect
 from pathloop.gui._session import Session
+from pathloop.gui.running._activity import ActivityBar
 from pathloop.gui.running._conductor import Command, Conductor
 from pathloop.gui.running._places import PLACES, Place, PlaceChoice, drawn_regions
 from pathloop.gui.running._progress import estimate
@@ -62,6 +63,9 @@ class RunView(Protocol):
     def show_buttons(self, buttons: dict[str, Button]) -> None:
         """State of ``run``, ``pause``, ``resume``, ``cancel``, ``live``."""
 
+    def show_live(self, *, on: bool) -> None:
+        """Whether live segmentation is on."""
+
     def show_progress(self, share: float | None, text: str) -> None:
         """0..1, or None for no bar."""
 
@@ -88,8 +92,7 @@ class RunPresenter:
         # one worker a window, however often the panel is opened
         session.conductor = self.conductor = conductor or session.conductor or Conductor(session)
         self._session, self._view = session, view
-        self._activity = activity
-        self._bar: Any = None
+        self._bar = ActivityBar(session.background, activity)
         self._card: ModelCard | None = None
         self._model, self._device = DEFAULT_MODEL, str(session.settings.running.device)
         self._tasks: tuple[str, ...] | None = None
@@ -98,7 +101,7 @@ class RunPresenter:
         self._settle: Any = None
         self._message = ""
         session.current_changed.connect(self._forget_message)
-        for signal in (session.current_changed, session.scale_changed, session.project_changed):
+        for signal in (session.current_changed, session.scale_changed, session.project_changed, session.places_changed):
             signal.connect(self._refresh_soon)
         session.view_moved.connect(self._refresh_soon)
         self.conductor.changed.connect(self._refresh)
@@ -214,14 +217,15 @@ class RunPresenter:
 
     def _refresh(self) -> None:
         choice, conductor = self._choice(), self.conductor
-        words = choice.problem or estimate(choice.area_mm2, conductor.s_per_mm2)
+        words = choice.problem or estimate(choice.area_mm2, conductor.computing.s_per_mm2)
         self._view.show_estimate(words)
-        engine = conductor.engine or ("loading the model" if self._card else "")
-        self._view.show_device(engine, conductor.reason or "The worker process says what it computes with")
+        engine = conductor.computing.engine or ("loading the model" if self._card else "")
+        self._view.show_device(engine, conductor.computing.reason or "The worker process says what it computes with")
         self._view.show_buttons(self._buttons(choice))
+        self._view.show_live(on=conductor.live_wanted)
         if conductor.state in ("idle", "dead"):
             self._view.show_progress(None, "")
-            self._end_bar()
+            self._bar.end()
         elif conductor.state in ("starting", "live"):
             self._view.show_progress(None, STATES[conductor.state])
         self._view.show_message(self._message or self._unfinished_words())
@@ -250,7 +254,10 @@ class RunPresenter:
                 conductor.state in ("starting", "running", "paused"),
                 STOPS.get(conductor.state, "Stop; finished tiles are kept"),
             ),
-            "live": Button(not busy and not problem.startswith(("Open", "The um", "This project")), problem),
+            "live": Button(
+                not busy and not problem.startswith(("Open", "The um", "This project")),
+                "Live goes on when the run is over" if busy else problem,
+            ),
         }
 
     def _unfinished_words(self) -> str:
@@ -269,16 +276,8 @@ class RunPresenter:
 
     def _on_progress(self, share: float, text: str) -> None:
         self._view.show_progress(share, text)
-        if self._activity is not None and self.conductor.state != "live":
-            if self._bar is None:
-                self._bar = self._activity(total=100, desc="pathloop")
-            self._bar.update(max(0, round(100 * share) - self._bar.n))
-            self._bar.set_description(f"pathloop: {text}")
-
-    def _end_bar(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+        if self.conductor.state != "live":
+            self._bar.show(share, text)
 
     def _on_told(self, text: str) -> None:
         self._message = text

@@ -29,7 +29,8 @@ def estimate(area_mm2: float | None, s_per_mm2: float | None) -> str:
         return "Area not known yet"
     if s_per_mm2 is None:
         return f"{area_mm2:.3g} mm\u00b2 to do"
-    return f"{area_mm2:.3g} mm\u00b2, takes about {duration(area_mm2 * s_per_mm2)}"
+    seconds = area_mm2 * s_per_mm2
+    return f"{area_mm2:.3g} mm\u00b2, takes {'about ' if seconds >= 1 else ''}{duration(seconds)}"
 
 
 def progress_text(event: TileDone, *, live: bool) -> str:

@@ -106,6 +106,6 @@ class RunRecorder:
         self._session.projects.use(
             self._project,
             work,
-            lambda _: self._session.restore(self._opened, done),
+            lambda _: self._session.restore(self._opened, done, lambda error: self._failed(str(error))),
             lambda error: self._failed(str(error)),
         )

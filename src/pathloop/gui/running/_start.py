@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathloop.core import Rect
 from pathloop.gui._opened import OpenedSlide
 from pathloop.gui._session import Session
-from pathloop.loop import DEFAULT_TILE_PX, SegmentJobRequest, propose_project
+from pathloop.loop import DEFAULT_TILE_PX, ProposedProject, SegmentJobRequest, propose_project
 from pathloop.store import Project
 
 __all__ = ["Command", "NewestOnly", "place_in_project", "request_of", "unfinished_command"]
@@ -113,15 +113,22 @@ def place_in_project(
     told
         Told where a new project is, if that is not beside the slide.
     """
-    if opened.project_path is None:
-        place = propose_project(opened.path)
+    if opened.project_path is not None:
+        _record(session, opened, then, failed)
+        return
+
+    def make(place: ProposedProject) -> None:
         if place.reason:
             told(place.reason)
         session.open_project(
-            place.path, create=True, then=lambda: _record(session, opened, then, failed), opened=opened
+            place.path,
+            create=True,
+            then=lambda: _record(session, opened, then, failed),
+            opened=opened,
+            failed=lambda error: failed(str(error)),
         )
-    else:
-        _record(session, opened, then, failed)
+
+    session.background.run(lambda: propose_project(opened.path), make, lambda error: failed(str(error)))
 
 
 def _record(session: Session, opened: OpenedSlide, then: Callable[[], None], failed: Callable[[str], None]) -> None:

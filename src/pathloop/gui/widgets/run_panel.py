@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -205,8 +205,13 @@ class RunPanel(Panel):
             button = self._buttons[key]
             button.setEnabled(state.enabled)
             button.setToolTip(state.reason)
-        if not self._live.toolTip():
+        if not buttons["live"].reason:
             self._live.setToolTip("When the view rests and is finer than 1.5 um per screen pixel, it is segmented")
+
+    def show_live(self, *, on: bool) -> None:
+        """See `RunView`."""
+        with QSignalBlocker(self._live):
+            self._live.setChecked(on)
 
     def show_progress(self, share: float | None, text: str) -> None:
         """See `RunView`."""
