@@ -124,7 +124,7 @@ def test_a_folder_that_may_not_be_written(files, here, capfd):
     finally:
         here.chmod(0o755)
     assert code == 1
-    assert "choose another place with -o" in line
+    assert "choose another place (-o on" in line
 
 
 def test_a_device_that_is_not_there(files, here, capfd):

@@ -3,10 +3,13 @@
 import pytest
 from fake_worker import FakeClient
 
-from pathloop.core import Failed, Rect, RunCancelled, RunPaused, RunResumed, RunStarted, WorkerPrepared
+from pathloop.core import Assembled, Failed, Rect, RunCancelled, RunPaused, RunResumed, RunStarted, WorkerPrepared
 from pathloop.gui.running import Command, Conductor
 from pathloop.gui.running import _start as start
+from pathloop.gui.running._recorder import RunRecorder
+from pathloop.loop import ProposedProject
 from pathloop.store import Project
+from pathloop.synth import write_slide
 
 WHOLE = Command((None,), use_tissue_mask=True, model="fast")
 
@@ -222,3 +225,120 @@ def test_several_regions_run_one_after_the_other(conductor, opened):
     fake = client(conductor)
     assert fake.requests[-1].region == first
     assert len(fake.requests) == 1
+
+
+def second_slide(session, tmp_path):
+    path = tmp_path / "second" / "other.tif"
+    path.parent.mkdir()
+    write_slide(path, (600, 500), seed=4, truth_dir=tmp_path / "other_truth")
+    session.open_slide(path, um_per_px=0.5)
+    session.background.flush()
+    assert session.current.path == path
+    return session.current
+
+
+def test_a_run_is_resumed_on_its_own_slide_only(conductor, opened, session, tmp_path):
+    conductor.start(Command((Rect(0, 0, 100, 100), Rect(0, 0, 50, 50)), use_tissue_mask=True, model="fast"))
+    fake = client(conductor)
+    fake.send(started(opened))
+    conductor.cancel()
+    fake.send(RunCancelled())
+    other = second_slide(session, tmp_path)
+    assert not conductor.can_resume
+    conductor.set_live(True, WHOLE)
+    assert fake.requests[-1].slide == other.path
+    conductor.set_live(False)
+    conductor.resume()
+    assert fake.requests[-1].live
+    session.set_current(opened)
+    session.background.flush()
+    assert conductor.can_resume
+    conductor.resume()
+    assert (fake.requests[-1].slide, fake.requests[-1].region) == (opened.path, Rect(0, 0, 100, 100))
+
+
+def test_a_live_run_that_has_done_all_leaves_the_regions_of_another(conductor, opened, session, tmp_path, monkeypatch):
+    conductor.start(Command((Rect(0, 0, 100, 100),), use_tissue_mask=True, model="fast"))
+    fake = client(conductor)
+    fake.send(started(opened))
+    conductor.cancel()
+    fake.send(RunCancelled())
+    other = second_slide(session, tmp_path)
+    conductor.set_live(True, WHOLE)
+    fake.send(started(other, slide="other.tif", folder=other.project_path / "runs" / "other-abcdefabcdef"))
+    monkeypatch.setattr(RunRecorder, "land", lambda self, folder, progressed, done: done())
+    n_asked = len(fake.requests)
+    fake.send(Assembled(tmp_path))
+    assert conductor.state == "idle"
+    assert not conductor.live_wanted
+    assert len(fake.requests) == n_asked
+    session.set_current(opened)
+    session.background.flush()
+    assert conductor.can_resume
+
+
+def test_a_project_that_cannot_be_made_ends_the_start(conductor, opened, said, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    place = ProposedProject(tmp_path / "file" / "p.pathloop", "")
+    monkeypatch.setattr("pathloop.gui.running._start.propose_project", lambda path: place)
+    conductor.start(WHOLE)
+    assert conductor.state == "idle"
+    assert [level for level, text in said] == ["error"]
+
+
+def test_closing_a_slide_stops_its_run(conductor, opened, session):
+    conductor.start(WHOLE)
+    fake = client(conductor)
+    fake.send(started(opened))
+    session.close_slide(opened)
+    assert conductor.state == "idle"
+    assert not conductor.can_resume
+    assert ("cancel", fake.job) in fake.asked
+    fake.send(RunPaused())
+    assert conductor.state == "idle"
+
+
+def test_live_that_was_switched_off_at_once_does_not_start(conductor, opened, monkeypatch):
+    later = []
+    monkeypatch.setattr("pathloop.gui.running._conductor.place_in_project", lambda s, o, then, **_: later.append(then))
+    conductor.set_live(True, WHOLE)
+    conductor.set_live(False)
+    for then in later:
+        then()
+    assert conductor.state == "idle"
+    assert client(conductor).requests == []
+
+
+def test_live_goes_on_after_a_run_was_stopped(conductor, opened):
+    conductor.set_live(True, WHOLE)
+    fake = client(conductor)
+    conductor.start(WHOLE)
+    fake.send(started(opened))
+    conductor.cancel()
+    fake.send(RunCancelled())
+    assert conductor.state == "live"
+    assert fake.requests[-1].live
+
+
+def test_a_worker_that_dies_of_loading_is_not_started_again_and_again(conductor, opened):
+    told = []
+    conductor.told.connect(told.append)
+    conductor.prepare("fast", "auto", None)
+    client(conductor).die("killed by signal 9")
+    assert told == ["killed by signal 9"]
+    conductor.prepare("fast", "auto", None)
+    assert not client(conductor).is_running
+    conductor.prepare("fast", "cpu", None)
+    assert client(conductor).is_running
+
+
+def test_a_worker_that_dies_while_it_rests_is_asked_for_again(conductor, opened):
+    conductor.prepare("fast", "auto", None)
+    fake = client(conductor)
+    fake.send(WorkerPrepared("openvino cpu bf16", "no GPU", 1.5))
+    asked = []
+    conductor.changed.connect(lambda: asked.append(conductor.computing.engine))
+    fake.die()
+    assert asked == [""]
+    conductor.prepare("fast", "auto", None)
+    assert fake.is_running

@@ -8,6 +8,7 @@ from recorded_runs import begun
 
 from pathloop.core import Rect
 from pathloop.loop import PreviewWriter, assemble, inside, land, read_preview, unfinished_runs
+from pathloop.loop._preview import tile_table
 from pathloop.store import Project
 
 LEFT = Rect(0, 0, 400, 130)
@@ -81,3 +82,18 @@ def test_the_latest_to_work_comes_last(place, slide, model):
         assert [run.run_key for run in project.runs("blobs")] == [first, second]
         assert [run.run_key for run in unfinished_runs(project, "blobs")] == [second, first]
         assert all(run.parameters["n_tiles"] for run in unfinished_runs(project, "blobs"))
+
+
+def test_a_damaged_tile_is_left_out_and_made_anew(place, slide, model):
+    _, preview = preview_of(place, slide, model, age_s=0)
+    lost = sorted(preview.done())[1]
+    tile_table(preview.folder, *lost).write_bytes(b"rubbish")
+    with Project.open(place, write=False) as project:
+        assert read_preview(project, "blobs", preview).keys() == preview.done() - {lost}
+    before = {spot: preview.load(*spot) for spot in preview.done() - {lost}}
+    with begun(place, slide, model) as (job, tiles):
+        again = PreviewWriter(tiles.folder, job, tiles).preview
+    assert again.done() == before.keys() | {lost}
+    for spot, tasks in before.items():
+        for task, part in tasks.items():
+            np.testing.assert_array_equal(again.load(*spot)[task].instances.ids, part.instances.ids)

@@ -68,6 +68,17 @@ class ProjectLink:
         slide, session = opened.slide, self._session
 
         def done(found: tuple[str | None, SlideContent | None, Scale | None]) -> None:
+            try:
+                show(found)
+            except Exception as error:
+                if failed is None:
+                    raise
+                failed(error)
+                return
+            if then is not None:
+                then()
+
+        def show(found: tuple[str | None, SlideContent | None, Scale | None]) -> None:
             opened.slide_id, content, scale = found
             # what was measured with it is in the project: it counts more than the file
             if scale is not None and not same_scale(scale, opened.scale):
@@ -76,8 +87,6 @@ class ProjectLink:
             opened.desk.set_content(content or SlideContent.nothing())
             session.maps_changed.emit()
             session.project_changed.emit()
-            if then is not None:
-                then()
 
         session.projects.use(
             opened.project_path, lambda project: find_content(project, slide.fingerprint), done, failed

@@ -19,7 +19,9 @@ def add_panels(viewer: Any) -> dict[str, Any]:
     """
     panels = {}
     for name in PANELS:
-        _, panels[name] = viewer.window.add_plugin_dock_widget("pathloop", name, tabify=name != "Slides")
+        dock, panels[name] = viewer.window.add_plugin_dock_widget("pathloop", name, tabify=name != "Slides")
+        # napari's title names the plugin too, which does not fit on a tab
+        dock.setWindowTitle(name)
     return panels
 
 

@@ -71,7 +71,7 @@ class PreviewWriter:
         if not (self._folder / HEADER).is_file():
             self._write_header(slot)
         self.preview = Preview(self._folder)
-        self._done = self.preview.done()
+        self._done = {place for place in self.preview.done() if self._is_whole(*place)}
         first_id = FIRST_PREVIEW_ID + slot * SLOT_IDS
         self._next_ids = {task: max(self._ids(task), default=first_id - 1) + 1 for task in job.instance_tasks}
         # a kill may have left pixels of these
@@ -137,6 +137,15 @@ class PreviewWriter:
             "tasks": {task: [one.model_dump(mode="json") for one in specs] for task, specs in classes.items()},
         }
         write_json(self._folder / HEADER, values)
+
+    def _is_whole(self, row: int, col: int) -> bool:
+        """Whether a tile's table can be read; a damaged one goes, since the recorded tile makes it anew."""
+        try:
+            self.preview.load(row, col)
+        except DataError:
+            tile_table(self._folder, row, col).unlink(missing_ok=True)
+            return False
+        return True
 
     def _ids(self, task: str) -> Iterator[int]:
         """The largest id of each whole tile that has objects."""

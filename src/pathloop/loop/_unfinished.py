@@ -3,10 +3,11 @@
 A tile is older than a result if it was written before the result was complete: times are compared, to the second.
 """
 
+import contextlib
 from datetime import datetime
 from pathlib import Path
 
-from pathloop.core import Rect
+from pathloop.core import DataError, Rect
 from pathloop.loop._preview import Preview, PreviewPart, tile_table
 from pathloop.store import Project, RunRecord
 
@@ -28,15 +29,17 @@ def unfinished_runs(project: Project, slide_id: str) -> list[RunRecord]:
 
 
 def read_preview(project: Project, slide_id: str, preview: Preview) -> dict[tuple[int, int], dict[str, PreviewPart]]:
-    """What to show of an unfinished run: its tiles by (row, column), less the areas of newer results."""
-    runs = project.runs(slide_id)
-    return {
-        place: {
-            task: part.without(_newer(runs, task, tile_table(preview.folder, *place).stat().st_mtime))
-            for task, part in preview.load(*place).items()
-        }
-        for place in sorted(preview.done())
-    }
+    """What to show of an unfinished run: its tiles by (row, column), less the areas of newer results.
+
+    Damaged tiles are left out: the run makes them anew when it goes on.
+    """
+    runs, found = project.runs(slide_id), {}
+    for place in sorted(preview.done()):
+        with contextlib.suppress(DataError):
+            moment = _written(tile_table(preview.folder, *place))
+            parts = preview.load(*place)
+            found[place] = {task: part.without(_newer(runs, task, moment)) for task, part in parts.items()}
+    return found
 
 
 def _newer(runs: list[RunRecord], task: str, moment: float) -> list[Rect]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from pathloop.core import Rect
 
-__all__ = ["PLACES", "Place", "PlaceChoice", "drawn_regions", "start_drawing_regions"]
+__all__ = ["MIN_SIDE_PX", "PLACES", "Place", "PlaceChoice", "drawn_regions", "start_drawing_regions"]
 
 Place = Literal["view", "regions", "tissue", "slide"]
 

@@ -8,7 +8,7 @@ from pathloop.core import PathloopError, Rect
 from pathloop.gui._session import Session
 from pathloop.gui.running._activity import ActivityBar
 from pathloop.gui.running._conductor import Command, Conductor
-from pathloop.gui.running._places import PLACES, Place, PlaceChoice, drawn_regions
+from pathloop.gui.running._places import MIN_SIDE_PX, PLACES, Place, PlaceChoice, drawn_regions
 from pathloop.gui.running._progress import estimate
 from pathloop.gui.running._start import unfinished_command
 from pathloop.gui.running._words import card_text, task_words
@@ -177,6 +177,9 @@ class RunPresenter:
         if opened.scale is None:
             problem = "The um per px of this slide is not known: fill it in under Slides"
             return PlaceChoice((), use_tissue_mask=True, area_mm2=None, problem=problem)
+        if min(opened.slide.shape) < MIN_SIDE_PX:
+            problem = f"This image is too small: at least {MIN_SIDE_PX} px a side"
+            return PlaceChoice((), use_tissue_mask=True, area_mm2=None, problem=problem)
         um2 = opened.scale.um2_per_px * 1e-6
         whole = Rect(0, 0, *opened.slide.shape)
         if self._place == "slide":
@@ -255,7 +258,7 @@ class RunPresenter:
                 STOPS.get(conductor.state, "Stop; finished tiles are kept"),
             ),
             "live": Button(
-                not busy and not problem.startswith(("Open", "The um", "This project")),
+                not busy and not problem.startswith(("Open", "The um", "This project", "This image")),
                 "Live goes on when the run is over" if busy else problem,
             ),
         }
