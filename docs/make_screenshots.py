@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import napari
 import numpy as np
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QComboBox
 
 from pathloop.core import Rect
 from pathloop.gui._current import session_for
@@ -77,6 +77,11 @@ def show(slide: Path, options: argparse.Namespace) -> None:
         path.write_bytes(cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes())
         print(path, picture.shape)
 
+    def pick(panel: str, name: str, value: str) -> None:
+        box = panels[panel].findChild(QComboBox, name)
+        box.setCurrentIndex(box.findData(value))
+        box.activated.emit(box.currentIndex())
+
     shoot("empty", "Slides")
     session.open_slide(slide, um_per_px=options.um_per_px)
     wait("the slide", lambda: session.current is not None)
@@ -85,7 +90,7 @@ def show(slide: Path, options: argparse.Namespace) -> None:
     run = panels["Segment"].presenter
     wait("the engine", lambda: bool(run.conductor.computing.engine))
     shoot("segment", "Segment")
-    run.choose_place("slide")
+    pick("Segment", "place", "slide")
     rest(0.5)
     run.run()
     wait("tiles", lambda: any(len(session.frame(task)) for task in session.tasks))
@@ -98,12 +103,12 @@ def show(slide: Path, options: argparse.Namespace) -> None:
     height, width = session.current.slide.shape
     session.go_to(Rect(height // 3, width // 3, 300, 400))
     viewer.scene.camera.zoom = 4
-    look.set_style("outline")
+    pick("Look", "style", "outline")
     shoot("outlines", "Look")
-    look.set_colour_by("confidence")
-    look.set_style("fill")
+    pick("Look", "colour_by", "confidence")
+    pick("Look", "style", "fill")
     shoot("confidence", "Look")
-    look.set_colour_by("class")
+    pick("Look", "colour_by", "class")
     look.show_maps(tissue=True, uncertainty=False)
     viewer.reset_view()
     shoot("tissue", "Look")

@@ -53,7 +53,9 @@ def make_folder(path: Path) -> None:
                 shutil.rmtree(temporary)
     except (OSError, sqlite3.DatabaseError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ProjectError(f"{path}: cannot make a project here ({reason}); choose another place (-o on the command line)") from error
+        raise ProjectError(
+            f"{path}: cannot make a project here ({reason}); choose another place (-o on the command line)"
+        ) from error
 
 
 def _fill(folder: Path) -> None:

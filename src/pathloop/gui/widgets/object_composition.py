@@ -98,6 +98,8 @@ class ObjectComposition(QWidget):
         header = self.tree.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        # names give way to numbers
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
 
     def _add_objects(self, found: Composition) -> None:
         by_task: dict[str, list[ObjectShare]] = {}
