@@ -9,6 +9,8 @@ import pytest
 
 import pathloop
 
+pytestmark = pytest.mark.slow
+
 HEAVY = ("torch", "openvino")
 WINDOWS = ("qtpy", "PyQt5", "PyQt6", "PySide2", "PySide6", "superqt", "magicgui", "napari", "vispy")
 

@@ -17,6 +17,8 @@ from pathloop.rasters import write_tiff_pyramid
 from pathloop.store import Project
 from pathloop.synth import write_slide
 
+pytestmark = pytest.mark.slow
+
 COMMANDS = ("info", "segment", "export", "evaluate", "train", "models", "demo")
 
 

@@ -11,7 +11,7 @@ from pathloop.loop import EXPORT_FORMATS
 from pathloop.store import Project
 from pathloop.synth import write_slide
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals as POSIX has them")
+pytestmark = [pytest.mark.skipif(sys.platform == "win32", reason="signals as POSIX has them"), pytest.mark.slow]
 
 N_TILES = 6
 

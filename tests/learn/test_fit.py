@@ -16,6 +16,8 @@ from pathloop.learn._fit import FitJob, Metrics, fit, score_of
 from pathloop.learn._sampler import TaskSampler
 from pathloop.networks.multitask import MultiTaskNetwork
 
+pytestmark = pytest.mark.slow
+
 Validate = Callable[[MultiTaskNetwork], Metrics]
 
 

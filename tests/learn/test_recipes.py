@@ -13,6 +13,8 @@ from pathloop.learn.recipes._data import load_images
 from pathloop.networks import CARD_NAME, WEIGHTS_NAME, read_card
 from pathloop.networks.weights import load_model
 
+pytestmark = pytest.mark.slow
+
 KEYS = {
     "message": {"text", "level"},
     "step": {"step", "n_steps", "loss", "losses", "learning_rate", "samples_per_s", "eta_s"},

@@ -15,6 +15,8 @@ from pathloop.learn._sampler import Batch, TaskSampler
 from pathloop.learn._step import choose_device, freeze_all_but, learning_rate, make_optimizer, train_step
 from pathloop.networks.multitask import MultiTaskNetwork
 
+pytestmark = pytest.mark.slow
+
 
 def network_of(labels: LabelSchema = JOINT) -> MultiTaskNetwork:
     torch.manual_seed(5)

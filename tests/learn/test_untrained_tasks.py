@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
 from training_sets import NUCLEI, classes, config, write_set
 
 from pathloop.core import LabelSchema, Message, PostProcessing, TaskSpec
 from pathloop.learn import RECIPES
 from pathloop.networks.weights import load_model
+
+pytestmark = pytest.mark.slow
 
 OWNER = TaskSpec(name="organ", output="instance", classes=classes("organ"))
 CLIPPED = NUCLEI.model_copy(update={"post": PostProcessing(clip_to="organ")})

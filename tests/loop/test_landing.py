@@ -27,6 +27,8 @@ from pathloop.loop import (
 from pathloop.predict import TileFolder
 from pathloop.store import Project
 
+pytestmark = pytest.mark.slow
+
 ROI = Rect(40, 30, 230, 310)
 
 

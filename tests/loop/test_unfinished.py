@@ -11,6 +11,8 @@ from pathloop.loop import PreviewWriter, assemble, inside, land, read_preview, u
 from pathloop.loop._preview import tile_table
 from pathloop.store import Project
 
+pytestmark = pytest.mark.slow
+
 LEFT = Rect(0, 0, 400, 130)
 SECONDS = 100
 

@@ -16,6 +16,8 @@ from pathloop.networks.weights import save_model
 from pathloop.predict import EngineChoice, choose_engine, load_engine
 from pathloop.synth import draw_colon
 
+pytestmark = pytest.mark.slow
+
 SIDE = 256
 
 

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from pathloop.core import Instances, ProjectError, Rect, UsageError
 from pathloop.store import Project
 
+pytestmark = pytest.mark.slow
+
 corner_lists = st.lists(st.tuples(st.integers(0, 14), st.integers(0, 12)), unique=True, max_size=20).map(
     lambda cells: [(100 * y + 3, 100 * x + 7) for y, x in sorted(cells)]
 )

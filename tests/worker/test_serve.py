@@ -30,6 +30,8 @@ from pathloop.loop import Preview, SegmentJobRequest, SegmentRequest, segment
 from pathloop.store import Project
 from pathloop.synth import sample_slide_path
 
+pytestmark = pytest.mark.slow
+
 SLIDE = sample_slide_path()
 REGION = Rect(300, 300, 700, 700)
 """3 x 3 tiles with cores of 256 px at the slide's 0.5 um per px."""

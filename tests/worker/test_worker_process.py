@@ -15,6 +15,8 @@ from pathloop.rasters import write_tiff_pyramid
 from pathloop.store import Project
 from pathloop.worker import SegmentJob, main
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def slide(tmp_path_factory):

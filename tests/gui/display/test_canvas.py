@@ -9,6 +9,8 @@ from pathloop.gui._background import InlineBackground
 from pathloop.gui.display import IdPyramid, SlideLayers
 from pathloop.loop import FIRST_PREVIEW_ID
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (600, 600)
 STROMA = (0, 114, 178)
 

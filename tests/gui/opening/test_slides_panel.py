@@ -28,7 +28,7 @@ from pathloop.gui.opening import screen_rect
 from pathloop.gui.widgets.icons import FOLDER, icon
 from pathloop.gui.widgets.slides_panel import SlidesPanel
 
-pytestmark = pytest.mark.gui
+pytestmark = [pytest.mark.gui, pytest.mark.slow]
 
 
 def wait(condition, seconds=20):
