@@ -13,6 +13,8 @@ from pathloop.networks import find_model
 from pathloop.rasters import write_tiff_pyramid
 from pathloop.store import Project
 
+pytestmark = pytest.mark.slow
+
 IMAGE = np.full((96, 96, 3), (200, 120, 170), np.uint8)
 
 

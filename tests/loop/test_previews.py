@@ -20,6 +20,8 @@ from pathloop.rasters import write_tiff_pyramid
 from pathloop.slides import Slide, open_slide
 from pathloop.targets import clip_labels, decode_instances
 
+pytestmark = pytest.mark.slow
+
 SCALES = st.sampled_from([0.2277, 0.25, 0.263, 0.31, 0.5, 0.55, 0.7, 1.9, 6.3])
 
 

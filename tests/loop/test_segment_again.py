@@ -21,6 +21,8 @@ from scipy import ndimage
 
 from pathloop.core import JobFinished, Message, Rect, RunStarted, TileDone
 
+pytestmark = pytest.mark.slow
+
 
 @settings(max_examples=6)
 @given(

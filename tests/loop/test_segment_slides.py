@@ -21,6 +21,8 @@ from pathloop.predict import TileJob, choose_engine, tile_grid
 from pathloop.rasters import write_tiff_pyramid
 from pathloop.slides import open_slide
 
+pytestmark = pytest.mark.slow
+
 
 def test_events_tell_tiles_then_stages_then_the_end(segmented):
     project, events = segmented

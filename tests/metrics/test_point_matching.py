@@ -110,6 +110,7 @@ def test_centroids_agree_with_scipy(rng, monkeypatch):
     assert label_centroids(np.zeros((0, 3), int)).shape == (0, 2)
 
 
+@pytest.mark.slow
 def test_a_slide_of_points_is_no_dense_problem(rng):
     """200,000 points on each side: a matrix of all distances would take 320 GB."""
     truth = rng.uniform(0, 20_000, (200_000, 2))

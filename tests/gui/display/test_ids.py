@@ -23,6 +23,7 @@ def tiles(rng, n):
     return [Rect(int(y) * TILE, int(x) * TILE, TILE, TILE).intersect(Rect(0, 0, *SHAPE)) for y, x in places]
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 2**16), has_landed=st.booleans(), n_previews=st.integers(0, 2), n_tiles=st.integers(0, 9))
 def test_levels_equal_composition_of_level_0(tmp_path_factory, seed, has_landed, n_previews, n_tiles):
     folder, rng = tmp_path_factory.mktemp("ids"), np.random.default_rng(seed)

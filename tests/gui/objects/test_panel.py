@@ -216,6 +216,7 @@ def test_the_scatter_plot_selects_rectangles(shown):
     assert session.selections[-1][1].tolist() == frame.instances.ids[frame.instances.confidences >= 0.5].tolist()
 
 
+@pytest.mark.slow
 def test_pyqtgraph_is_loaded_with_the_first_plot_only():
     code = """
 import sys
