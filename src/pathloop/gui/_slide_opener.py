@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pathloop.gui.opening import slide_layer_data, with_unit_of
-from pathloop.slides import open_slide
+from pathloop.gui.opening import open_slide_layer, with_unit_of
 
 if TYPE_CHECKING:
     from pathloop.gui._session import Session
@@ -35,7 +34,7 @@ class SlideOpener:
         self._opening.add(key)
 
         def work() -> tuple[Any, dict[str, Any]]:
-            return slide_layer_data(open_slide(path, um_per_px=um_per_px), direct_zarr=direct)
+            return open_slide_layer(path, um_per_px=um_per_px, direct_zarr=direct)
 
         def done(found: tuple[Any, dict[str, Any]]) -> None:
             self._opening.discard(key)

@@ -30,18 +30,12 @@ def _read_slide(path: str) -> list[LayerData]:
     SlideError
         If it cannot be read; the message says what to do.
     """
-    from pathloop.gui.opening import read_settings, slide_layer_data, with_unit_of
-    from pathloop.slides import open_slide
+    from pathloop.gui.opening import open_slide_layer, read_settings, with_unit_of
 
     session = _session()
     if session is not None and session.shows(Path(path)):
         return NOTHING_TO_ADD
-    slide = open_slide(path)
-    try:
-        data, options = slide_layer_data(slide, direct_zarr=read_settings().reading.direct_zarr)
-    except BaseException:
-        slide.close()
-        raise
+    data, options = open_slide_layer(Path(path), direct_zarr=read_settings().reading.direct_zarr)
     if session is not None:
         options = with_unit_of(session.current, options)
     return [(data, options, "image")]

@@ -2,6 +2,7 @@
 
 import threading
 from collections import OrderedDict
+from pathlib import Path
 from typing import Any
 
 import dask.array as da
@@ -9,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pathloop.core import Rect
-from pathloop.slides import Slide
+from pathloop.slides import Slide, open_slide
 from pathloop.store import slide_stem
 
-__all__ = ["COARSEST_PX", "slide_layer_data"]
+__all__ = ["COARSEST_PX", "open_slide_layer", "slide_layer_data"]
 
 COARSEST_PX = 2048
 """napari keeps the coarsest level in memory: its longer side is at most this."""
@@ -94,6 +95,18 @@ def slide_layer_data(slide: Slide, *, direct_zarr: bool = False) -> tuple[Any, d
     if slide.scale is not None:
         options |= {"scale": (slide.scale.y, slide.scale.x), "units": ("um", "um")}
     return (levels[0] if single else levels), options
+
+
+def open_slide_layer(
+    path: Path, *, um_per_px: float | None = None, direct_zarr: bool = False
+) -> tuple[Any, dict[str, Any]]:
+    """Open a slide and give its layer, as `slide_layer_data` does; a slide that gives none is closed again."""
+    slide = open_slide(path, um_per_px=um_per_px)
+    try:
+        return slide_layer_data(slide, direct_zarr=direct_zarr)
+    except BaseException:
+        slide.close()
+        raise
 
 
 def _reduced(slide: Slide, downsample: float) -> Any:

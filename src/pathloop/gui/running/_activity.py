@@ -45,16 +45,21 @@ class ActivityBar:
 
     def _draw(self) -> None:
         before = self._wanted
-        if before is None:
+        try:
+            self._redraw(before)
+        finally:
+            self._is_planned = False
+        if self._wanted != before:
+            self._plan()
+
+    def _redraw(self, wanted: tuple[float, str] | None) -> None:
+        if wanted is None:
             bar, self._bar = self._bar, None
             if bar is not None:
                 bar.close()
-        else:
-            share, text = before
-            if self._bar is None:
-                self._bar = self._make(total=100, desc="pathloop")  # type: ignore[misc]
-            self._bar.update(max(0, round(100 * share) - self._bar.n))
-            self._bar.set_description(f"pathloop: {text}")
-        self._is_planned = False
-        if self._wanted != before:
-            self._plan()
+            return
+        share, text = wanted
+        if self._bar is None:
+            self._bar = self._make(total=100, desc="pathloop")  # type: ignore[misc]
+        self._bar.update(max(0, round(100 * share) - self._bar.n))
+        self._bar.set_description(f"pathloop: {text}")
