@@ -76,7 +76,7 @@ def write_maps(project: Project, slide_id: str, run_key: str, maps: RunMaps) -> 
     its centre lies in, and classes that the new model does not know are added to the legend.
     """
     if maps.tissue is not None:
-        old, own = project.tissue(slide_id), maps.tissue
+        old, own = project.predicted_tissue(slide_id), maps.tissue
         codes = np.zeros_like(own.values)
         if old is not None:
             codes = _onto(old.codes, (old.cell_px, old.origin_px), own.cell_px, own.values.shape)

@@ -5,10 +5,21 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pathloop.core import ClassSpec
+from pathloop.core import ClassSpec, UsageError
 from pathloop.store._database import Database
 
-__all__ = ["read_classes", "register_classes"]
+__all__ = ["class_code", "read_classes", "register_classes"]
+
+PALETTE = (
+    (230, 159, 0),
+    (86, 180, 233),
+    (0, 158, 115),
+    (240, 228, 66),
+    (0, 114, 178),
+    (213, 94, 0),
+    (204, 121, 167),
+)
+"""Okabe and Ito's colours, for classes that come without one."""
 
 
 def register_classes(database: Database, task: str, classes: Sequence[ClassSpec]) -> NDArray[np.int16]:
@@ -29,6 +40,28 @@ def register_classes(database: Database, task: str, classes: Sequence[ClassSpec]
                 database.rows("INSERT INTO classes VALUES (?, ?, ?, ?, ?, ?)", row)
             lookup[model_code] = known[spec.name]
     return lookup
+
+
+def class_code(database: Database, task: str, name: str, color: tuple[int, int, int] | None = None) -> int:
+    """Code of a class; one that is new gets the next code, and the first colour that no other class of the task has.
+
+    Raises
+    ------
+    UsageError
+        If the name is empty.
+    """
+    name = name.strip()
+    if not name:
+        raise UsageError("a class needs a name")
+    known = read_classes(database, task)
+    for code, spec in enumerate(known, 1):
+        if spec.name == name:
+            return code
+    if color is None:
+        taken = {spec.color for spec in known}
+        free = [one for one in PALETTE if one not in taken]
+        color = free[0] if free else PALETTE[len(known) % len(PALETTE)]
+    return int(register_classes(database, task, [ClassSpec(name=name, color=color)])[1])
 
 
 def read_classes(database: Database, task: str) -> tuple[ClassSpec, ...]:

@@ -8,7 +8,7 @@ from pathloop.core import Rect, UsageError
 from pathloop.store._database import Database
 from pathloop.store._slides import find_slide
 
-__all__ = ["Layer", "all_layers", "filled_areas", "find_layer", "make_layer", "next_free_id"]
+__all__ = ["Layer", "all_layers", "filled_areas", "find_layer", "is_used", "make_layer", "next_free_id"]
 
 _TASK_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -70,3 +70,9 @@ def filled_areas(database: Database, layer: Layer) -> list[Rect]:
     """The areas of a layer that some run filled with objects, oldest first."""
     sql = 'SELECT top, "left", bottom, "right" FROM run_layers WHERE layer = ? AND top IS NOT NULL ORDER BY run'
     return [Rect.from_bounds(*bounds) for bounds in database.rows(sql, (layer.number,))]
+
+
+def is_used(database: Database, layer: Layer) -> bool:
+    """Whether a run filled a part of a layer, or a person drew in it."""
+    drawn = "SELECT 1 FROM objects WHERE layer = ?1 UNION SELECT 1 FROM journal_pixels WHERE layer = ?1 LIMIT 1"
+    return bool(filled_areas(database, layer) or database.rows(drawn, (layer.number,)))

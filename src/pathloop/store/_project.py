@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from pathloop.core import ClassSpec, Instances, ProjectError, ProjectLock, Rect, Scale, UsageError
 from pathloop.rasters import LabelPyramid, create_label_pyramid, open_label_pyramid
-from pathloop.store import _classes, _maps, _objects, _runs, _slides
+from pathloop.store import _classes, _objects, _runs, _slides
+from pathloop.store._corrections import Corrections
 from pathloop.store._database import Database, open_database
 from pathloop.store._folder import DATABASE, LOCK, is_free, make_folder
-from pathloop.store._layers import all_layers, filled_areas, find_layer, next_free_id
-from pathloop.store._records import ObjectCounts, ObjectStates, RunRecord, SlideRecord, TissueMap, UncertaintyMap
+from pathloop.store._layers import all_layers, filled_areas, find_layer, is_used, next_free_id
+from pathloop.store._project_maps import Maps
+from pathloop.store._records import ObjectCounts, ObjectStates, RunRecord, SlideRecord
 from pathloop.store._replacement import Replacement, undo_pending
 
 __all__ = ["Project"]
@@ -25,7 +27,7 @@ __all__ = ["Project"]
 NO_LAYER = -1  # has no objects
 
 
-class Project:
+class Project(Corrections, Maps):
     """A project: slides, their objects and label pyramids, maps and runs. Opened by ``create`` or ``open``.
 
     One process writes, any number read meanwhile. Every change is on disk when the call returns.
@@ -87,6 +89,7 @@ class Project:
             database = stack.enter_context(contextlib.closing(open_database(path / DATABASE, write=True)))
             project = cls(path, database, lock)
             undo_pending(database, all_layers(database))
+            project.apply_journal()
             stack.pop_all()
         return project
 
@@ -225,11 +228,18 @@ class Project:
         layer = find_layer(self._database, slide_id, task)
         if layer is None or not layer.labels.exists():
             raise ProjectError(f"{self.path}: slide {slide_id!r} has no {task!r} yet; run 'pathloop segment' on it")
+        if self.is_writer:
+            self.apply_journal()
         return open_label_pyramid(layer.labels)
 
+    def has_labels(self, slide_id: str, task: str) -> bool:
+        """Whether there is a label pyramid of a task."""
+        layer = find_layer(self._database, slide_id, task)
+        return layer is not None and layer.labels.exists()
+
     def tasks(self, slide_id: str) -> list[str]:
-        """The object tasks that were segmented, wholly or in part."""
-        return [layer.task for layer in all_layers(self._database, slide_id) if filled_areas(self._database, layer)]
+        """The object tasks that were segmented or drawn, wholly or in part."""
+        return [layer.task for layer in all_layers(self._database, slide_id) if is_used(self._database, layer)]
 
     def areas(self, slide_id: str, task: str) -> list[Rect]:
         """The areas that were segmented for a task, oldest run first; level-0 pixels."""
@@ -271,26 +281,6 @@ class Project:
     def object_uuid(self, slide_id: str, task: str, object_id: int) -> uuid.UUID:
         """An object's name outside the project (UUID version 5)."""
         return uuid.uuid5(self.uuid, f"{slide_id}/{task}/{object_id}")
-
-    # maps
-
-    def write_tissue(self, slide_id: str, tissue: TissueMap) -> None:
-        """Replace the slide's tissue map."""
-        self._must_write()
-        _maps.write_tissue(self._slide_folder(slide_id) / "tissue.zarr", tissue)
-
-    def tissue(self, slide_id: str) -> TissueMap | None:
-        """The slide's tissue map, None where none was made."""
-        return _maps.read_tissue(self._slide_folder(slide_id) / "tissue.zarr")
-
-    def write_uncertainty(self, slide_id: str, uncertainty: UncertaintyMap) -> None:
-        """Replace the slide's uncertainty map."""
-        self._must_write()
-        _maps.write_uncertainty(self._slide_folder(slide_id) / "uncertainty.zarr", uncertainty)
-
-    def uncertainty(self, slide_id: str) -> UncertaintyMap | None:
-        """The slide's uncertainty map, None where none was made."""
-        return _maps.read_uncertainty(self._slide_folder(slide_id) / "uncertainty.zarr")
 
     def _slide_folder(self, slide_id: str) -> Path:
         return self.path / "slides" / self.slide(slide_id).slide_id

@@ -120,6 +120,8 @@ class TissueMap:
         (y, x) of the first cell's corner in level-0 pixels, where (0, 0) is the corner of the slide.
     run_key
         The run that wrote it last.
+    states
+        (rows, columns) uint8: index into ``OBJECT_STATES``, what people said of a cell; None = nothing of any.
     """
 
     codes: NDArray[np.uint8]
@@ -128,6 +130,7 @@ class TissueMap:
     cell_px: tuple[float, float]
     origin_px: tuple[float, float]
     run_key: str
+    states: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, slots=True)

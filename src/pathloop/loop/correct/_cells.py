@@ -1,0 +1,77 @@
+"""Cells of the tissue map."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from pathloop.core import UsageError
+from pathloop.loop.correct._committed import Committed
+from pathloop.store import CellChange, Change, Project, TissueCell
+
+__all__ = ["set_cells"]
+
+Place = tuple[int, int]
+
+
+def set_cells(
+    project: Project,
+    slide_id: str,
+    cells: Mapping[Place, str | None],
+    *,
+    state: str = "edited",
+    who: str | None = None,
+) -> Committed | None:
+    """Say which tissue lies in cells of the slide's grid.
+
+    Parameters
+    ----------
+    cells
+        Class name by (row, col) of the tissue map; None = as the model says. Names that are new become classes.
+    state
+        ``edited`` or ``accepted``.
+
+    Returns
+    -------
+    Committed or None
+        None where nothing changes.
+
+    Raises
+    ------
+    UsageError
+        If the slide has no grid yet (no tissue map, and none was set), a cell lies outside it, or the state is wrong.
+    """
+    if state not in ("edited", "accepted"):
+        raise UsageError(f"a cell is edited or accepted, not {state!r}")
+    _ensure_grid(project, slide_id)
+    tissue = project.tissue(slide_id)
+    if tissue is not None:
+        rows, cols = tissue.codes.shape
+        outside = next((one for one in cells if not (0 <= one[0] < rows and 0 <= one[1] < cols)), None)
+        if outside is not None:
+            raise UsageError(f"the tissue map has {rows} x {cols} cells, none at row {outside[0]}, column {outside[1]}")
+    present = project.tissue_cells(slide_id)
+    changes = []
+    for place, name in sorted(cells.items()):
+        before = present.get(place)
+        after = None if name is None else TissueCell(name.strip(), state)
+        if before != after:
+            changes.append(CellChange(*place, before, after))
+    if not changes:
+        return None
+    colors = {} if tissue is None else dict(zip(tissue.class_names, tissue.class_colors, strict=True))
+    for name in {one.after.class_name for one in changes if one.after}:
+        project.class_code("tissue", name, colors.get(name))
+    counts = Counter(one.after.class_name if one.after else "as predicted" for one in changes)
+    words = ", ".join(f"{n} {'cell' if n == 1 else 'cells'} {name}" for name, n in counts.most_common())
+    change = Change(cells=tuple(changes))
+    entry = project.commit(slide_id, change, tool="tissue", summary=words, who=who)
+    return Committed(entry, change)
+
+
+def _ensure_grid(project: Project, slide_id: str) -> None:
+    if project.tissue_grid(slide_id) is not None and project.tissue_cells(slide_id):
+        return
+    predicted = project.predicted_tissue(slide_id)
+    if predicted is not None:
+        project.set_tissue_grid(slide_id, predicted.cell_px, predicted.origin_px)
+    elif project.tissue_grid(slide_id) is None:
+        raise UsageError(f"slide {slide_id!r} has no tissue map yet: segment it, or set a grid first")
