@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pathloop.core import Scale
 from pathloop.gui._opened import OpenedSlide
 from pathloop.gui._projects import OpenProject
-from pathloop.gui._slide_desk import SlideContent, find_content
+from pathloop.gui._slide_content import SlideContent, find_content
 from pathloop.loop import find_project
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from psygnal import Signal
 
 from pathloop.core import PathloopError, Rect, Scale, UsageError
 from pathloop.gui._background import Background
+from pathloop.gui._journal import Journal
 from pathloop.gui._opened import OpenedSlide
 from pathloop.gui._project_link import ProjectLink, same_scale
 from pathloop.gui._projects import Projects
@@ -54,6 +55,8 @@ class Session:
     view_moved = Signal()
     run_changed = Signal()
     places_changed = Signal()
+    regions_changed = Signal()
+    region_wanted = Signal(object)
 
     def __init__(
         self,
@@ -82,6 +85,7 @@ class Session:
         viewer.scene.camera.events.center.connect(self._on_view_moved)
         viewer.scene.camera.events.zoom.connect(self._on_view_moved)
         self.units = UnitKeeper(self)
+        self.journal = Journal(self)
         self.conductor: Any = None
         self.hands: Any = None
         for layer in list(viewer.layers):
@@ -235,6 +239,7 @@ class Session:
             call()
         self._closed = True
         self.units.close()
+        self.journal.close()
         events, camera = self.viewer.layers.events, self.viewer.scene.camera.events
         events.inserted.disconnect(self._on_layer_inserted)
         events.removed.disconnect(self._on_layer_removed)

@@ -5,85 +5,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pathloop.core import ClassSpec, Instances, ProjectError, Rect, Scale
+from pathloop.core import ClassSpec, Rect, Scale
 from pathloop.gui._background import Background
+from pathloop.gui._joined_frame import Roots, joined_frame
+from pathloop.gui._slide_content import SlideContent
 from pathloop.gui._warm import before_labels
 from pathloop.gui.display import IdPyramid, SlideLayers
 from pathloop.loop import (
     ObjectFrame,
     Preview,
     PreviewPart,
-    inside,
-    merged,
-    read_frame,
-    read_preview,
-    unfinished_runs,
+    changed_frame,
 )
 from pathloop.rasters import LabelPyramid
-from pathloop.store import Project, RunRecord, TissueMap, UncertaintyMap
+from pathloop.store import Change, ObjectChange, RunRecord, TissueMap, UncertaintyMap
 
-Roots = tuple[NDArray[np.int64], NDArray[np.int64]]
-
-__all__ = ["SlideContent", "SlideDesk", "find_content", "joined_frame", "read_content"]
-
-
-@dataclass(frozen=True, slots=True)
-class SlideContent:
-    """Everything that a project holds of a slide, read in one go.
-
-    Parameters
-    ----------
-    frames, pyramids
-        By task, landed objects and their labels.
-    tissue, uncertainty
-        Maps, None where there are none.
-    unfinished
-        Runs that were begun and not finished, but for those that newer results cover; the latest to work last.
-    previews
-        Their provisional objects: run folder, preview, and its parts by tile.
-    """
-
-    frames: dict[str, ObjectFrame]
-    pyramids: dict[str, LabelPyramid]
-    tissue: TissueMap | None
-    uncertainty: UncertaintyMap | None
-    unfinished: tuple[RunRecord, ...] = ()
-    previews: tuple[tuple[Path, Preview, dict[tuple[int, int], dict[str, PreviewPart]]], ...] = ()
-
-    @classmethod
-    def nothing(cls) -> "SlideContent":
-        """What a project holds that does not know the slide."""
-        return cls({}, {}, None, None)
-
-
-def read_content(project: Project, slide_id: str, *, previews: bool = True) -> SlideContent:
-    """Read what a project holds of a slide; call it in the project's thread."""
-    record = project.slide(slide_id)
-    frames, pyramids = {}, {}
-    for task in project.tasks(slide_id):
-        frames[task] = read_frame(project, slide_id, task, scale=record.scale)
-        try:
-            pyramids[task] = project.labels(slide_id, task)
-        except ProjectError:
-            continue
-    unfinished = tuple(unfinished_runs(project, slide_id))
-    found = []
-    for run in unfinished if previews else ():
-        preview = Preview.open(run.folder)
-        if preview is not None:
-            found.append((run.folder, preview, read_preview(project, slide_id, preview)))
-    return SlideContent(
-        frames, pyramids, project.tissue(slide_id), project.uncertainty(slide_id), unfinished, tuple(found)
-    )
-
-
-def find_content(project: Project, fingerprint: str) -> tuple[str | None, SlideContent | None, Scale | None]:
-    """Name, content and scale of the slide with a fingerprint; None of them where the project does not know it."""
-    known = next((one for one in project.slides() if one.fingerprint == fingerprint), None)
-    return (None, None, None) if known is None else (known.slide_id, read_content(project, known.slide_id), known.scale)
+__all__ = ["SlideDesk"]
 
 
 @dataclass
@@ -134,6 +71,9 @@ class SlideDesk:
         self._ids: dict[str, IdPyramid] = {}
         self._frames: dict[str, ObjectFrame] = {}
         self._arrived: dict[str, list[Rect]] = {}
+        self._edits: dict[str, list[ObjectChange]] = {}
+        self._classes: dict[str, tuple[ClassSpec, ...]] = {}
+        self._reading = 0
         self._joining: set[str] = set()
         self._removed = False
 
@@ -154,6 +94,8 @@ class SlideDesk:
         if self._removed:
             return
         self._landed, self._pyramids = dict(content.frames), dict(content.pyramids)
+        self._edits, self._classes = {}, {}
+        self._reading += 1
         self.unfinished = content.unfinished
         self._provisional = {folder: _Provisional(preview, dict(parts)) for folder, preview, parts in content.previews}
         self.tissue, self.uncertainty = content.tissue, content.uncertainty
@@ -173,6 +115,37 @@ class SlideDesk:
             self._arrived.setdefault(task, []).append(part.rect)
             self._join(task)
 
+    def apply(
+        self, change: Change, pyramids: dict[str, LabelPyramid], classes: dict[str, tuple[ClassSpec, ...]]
+    ) -> None:
+        """Show a correction: rows at once, pixels when `SlideLayers.tiles_arrived` says that they are written.
+
+        Parameters
+        ----------
+        change
+            What the journal says.
+        pyramids
+            Labels of the tasks that it changes.
+        classes
+            Classes of these tasks, new ones among them.
+        """
+        if self._removed:
+            return
+        self._classes.update(classes)
+        for task in change.tasks:
+            self._landed.setdefault(task, ObjectFrame.empty(task, scale=self._scale))
+            self._edits.setdefault(task, []).extend(one for one in change.objects if one.task == task)
+            if task not in self._pyramids and task in pyramids:
+                self._pyramids[task] = pyramids[task]
+                self._ids.pop(task, None)
+            self._arrived.setdefault(task, [])
+            self._join(task)
+
+    def set_tissue(self, tissue: TissueMap | None) -> None:
+        """Show another tissue map."""
+        self.tissue = tissue
+        self.layers.show_tissue(tissue)
+
     def set_scale(self, scale: Scale) -> None:
         """Say how large the slide's pixels are."""
         self._scale = scale
@@ -188,8 +161,9 @@ class SlideDesk:
         if task in self._joining:
             return
         self._joining.add(task)
-        rects = self._arrived.pop(task, [])
-        landed = self._landed.get(task) or ObjectFrame.empty(task, scale=self._scale)
+        rects, edits, reading = self._arrived.pop(task, []), list(self._edits.get(task, ())), self._reading
+        base = self._landed.get(task) or ObjectFrame.empty(task, scale=self._scale)
+        classes = self._classes.get(task, base.classes)
         mine = [each for each in self._provisional.values() if task in each.preview.tasks]
         parts = [each.of(task) for each in mine]
         own = next((each.preview.classes[task] for each in mine), ())
@@ -198,11 +172,22 @@ class SlideDesk:
             self._joining.discard(task)
             raise error
 
-        def work() -> tuple[ObjectFrame, Roots]:
+        def work() -> tuple[ObjectFrame, ObjectFrame, Roots]:
             before_labels()
-            return joined_frame(landed, parts, own)
+            landed = changed_frame(base, edits, classes)
+            return landed, *joined_frame(landed, parts, own)
 
-        self._background.run(work, lambda result: self._show(task, *result, rects), failed)
+        def show(result: tuple[ObjectFrame, ObjectFrame, Roots]) -> None:
+            if reading != self._reading:  # everything was read anew meanwhile
+                self._joining.discard(task)
+                self._join(task)
+                return
+            if edits:
+                self._landed[task] = result[0]
+                del self._edits[task][: len(edits)]
+            self._show(task, *result[1:], rects)
+
+        self._background.run(work, show, failed)
 
     def _show(
         self,
@@ -231,49 +216,3 @@ class SlideDesk:
         self._on_changed(task)
         if task in self._arrived:
             self._join(task)
-
-
-def joined_frame(
-    landed: ObjectFrame, runs: Sequence[Sequence[PreviewPart]], own: tuple[ClassSpec, ...]
-) -> tuple[ObjectFrame, Roots]:
-    """Landed objects, with those of finished tiles in the place of what lay there.
-
-    Parameters
-    ----------
-    landed
-        What the project holds.
-    runs
-        Finished tiles by unfinished run.
-    own
-        Classes of the tiles' class codes.
-
-    Returns
-    -------
-    tuple
-        The frame; and ids and roots, (M,) int64 each, ids ascending, of parts that belong to another part's row.
-    """
-    found = [merged(parts) for parts in runs if parts]
-    if not found:
-        return landed, (np.zeros(0, np.int64), np.zeros(0, np.int64))
-    instances = Instances.concatenate([each for each, _ in found])
-    pairs = np.concatenate([roots for _, roots in found])
-    pairs = pairs[np.argsort(pairs[:, 0])]
-    classes = landed.classes or own
-    rects = [rect for parts in runs for part in parts for rect in part.shown]
-    kept = landed.take(~inside(landed.instances.centroids, rects))
-    together = Instances.concatenate([kept.instances, _coded(instances, own, classes)])
-    n = len(instances)
-    states = np.concatenate([kept.states, np.zeros(n, np.uint8)])
-    locked = np.concatenate([kept.locked, np.zeros(n, np.bool_)])
-    order = np.argsort(together.ids, kind="stable")
-    frame = ObjectFrame(landed.task, together.take(order), states[order], locked[order], classes, landed.scale)
-    return frame, (pairs[:, 0], pairs[:, 1])
-
-
-def _coded(instances: Instances, own: Sequence[ClassSpec], wanted: Sequence[ClassSpec]) -> Instances:
-    """The same objects with the class codes of another list of classes, by name; unknown names become 0."""
-    place = {spec.name: code for code, spec in enumerate(wanted, 1)}
-    lookup = np.array([0, *(place.get(spec.name, 0) for spec in own)], np.int16)
-    codes = np.minimum(instances.class_codes, len(own))
-    values: dict[str, Any] = {name: getattr(instances, name) for name in Instances.__dataclass_fields__}
-    return Instances(**values | {"class_codes": lookup[codes]})

@@ -12,7 +12,7 @@ from pathloop.loop._composition import (
 )
 from pathloop.loop._export import EXPORT_FORMATS, ExportRequest, export
 from pathloop.loop._find_project import ProposedProject, RecentProjects, config_folder, find_project, propose_project
-from pathloop.loop._frames import FIRST_PREVIEW_ID, ObjectFrame, read_frame
+from pathloop.loop._frames import FIRST_PREVIEW_ID, ObjectFrame, changed_frame, read_frame
 from pathloop.loop._land import land
 from pathloop.loop._overlay import draw_overlay, write_overlays
 from pathloop.loop._plan import DEFAULT_TILE_PX, choose_tasks, core_size, empty_run_warning, plan_job
@@ -45,6 +45,7 @@ __all__ = [
     "TissueShare",
     "WorkerClient",
     "assemble",
+    "changed_frame",
     "choose_tasks",
     "composition",
     "config_folder",

@@ -1,14 +1,15 @@
 """The objects of a slide and task as columns, as windows and tables show them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pathloop.core import ClassSpec, Instances, Scale
-from pathloop.store import OBJECT_STATES, Project
+from pathloop.store import OBJECT_STATES, ObjectChange, Project
 
-__all__ = ["FIRST_PREVIEW_ID", "ObjectFrame", "read_frame"]
+__all__ = ["FIRST_PREVIEW_ID", "ObjectFrame", "changed_frame", "read_frame"]
 
 FIRST_PREVIEW_ID = 2**30
 """Ids from here on are provisional: objects of a run that is not finished."""
@@ -86,3 +87,47 @@ def read_frame(project: Project, slide_id: str, task: str, *, scale: Scale | Non
     states = project.object_states(slide_id, task)
     rows = np.searchsorted(states.ids, instances.ids)
     return ObjectFrame(task, instances, states.states[rows], states.locked[rows], project.classes(task), scale)
+
+
+def changed_frame(
+    frame: ObjectFrame, changes: Sequence[ObjectChange], classes: tuple[ClassSpec, ...] | None = None
+) -> ObjectFrame:
+    """A frame after corrections of its task, in their order.
+
+    Parameters
+    ----------
+    frame
+        N objects.
+    changes
+        What was corrected; of an object that comes several times the last one counts.
+    classes
+        The task's classes now; None = as they were.
+    """
+    latest = {one.id: one.after for one in changes}
+    rows = {number: row for number, row in sorted(latest.items()) if row is not None}
+    kept = frame.take(~np.isin(frame.instances.ids, np.fromiter(latest, np.int64, len(latest)))) if latest else frame
+    found = list(rows.values())
+    unknown = float("nan")
+    new = Instances(
+        ids=np.fromiter(rows, np.int64, len(rows)),
+        boxes=np.array([row.box for row in found], np.int64).reshape(-1, 4),
+        centroids=np.array([row.centroid for row in found], np.float64).reshape(-1, 2),
+        areas_px=np.array([row.area_px for row in found], np.int64),
+        confidences=np.array([row.confidence for row in found], np.float32),
+        class_codes=np.array([row.class_code for row in found], np.int16),
+        class_probabilities=np.array(
+            [unknown if row.class_probability is None else row.class_probability for row in found], np.float32
+        ),
+    )
+    together = Instances.concatenate([kept.instances, new])
+    order = np.argsort(together.ids, kind="stable")
+    states = np.array([OBJECT_STATES.index(row.state) for row in found], np.uint8)
+    locked = np.array([row.locked for row in found], np.bool_)
+    return ObjectFrame(
+        frame.task,
+        together.take(order),
+        np.concatenate([kept.states, states])[order],
+        np.concatenate([kept.locked, locked])[order],
+        frame.classes if classes is None else classes,
+        frame.scale,
+    )

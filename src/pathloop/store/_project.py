@@ -225,11 +225,15 @@ class Project(Corrections, Maps):
 
     def labels(self, slide_id: str, task: str) -> LabelPyramid:
         """The label pyramid, for reading; ProjectError where the task was not segmented yet."""
+        if self.is_writer:
+            self.apply_journal()
+        return self.open_labels(slide_id, task)
+
+    def open_labels(self, slide_id: str, task: str) -> LabelPyramid:
+        """As `labels`, but what is not in the pyramid yet stays out."""
         layer = find_layer(self._database, slide_id, task)
         if layer is None or not layer.labels.exists():
             raise ProjectError(f"{self.path}: slide {slide_id!r} has no {task!r} yet; run 'pathloop segment' on it")
-        if self.is_writer:
-            self.apply_journal()
         return open_label_pyramid(layer.labels)
 
     def has_labels(self, slide_id: str, task: str) -> bool:
