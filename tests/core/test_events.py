@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pathloop import core
-from pathloop.core import DataError, Event, JobFinished, RunStarted, StepDone, TileDone, events_from_json
+from pathloop.core import DataError, Event, JobFinished, Rect, RunStarted, StepDone, TileDone, events_from_json
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 # a class with slots is a copy of the class as written, which may still be about
@@ -23,6 +23,7 @@ VALUES = {
     float: FINITE,
     bool: st.booleans(),
     Path: st.just(Path("a") / "b.svs"),
+    Rect: st.builds(Rect, *[st.integers(-9999, 9999)] * 2, *[st.integers(0, 9999)] * 2),
     float | None: st.none() | FINITE,
     Path | None: st.none() | st.just(Path("runs")),
     tuple[str, ...]: st.lists(st.text()).map(tuple),

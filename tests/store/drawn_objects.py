@@ -62,3 +62,15 @@ def add_slide(project: Project, path: Path = Path("s.tif"), *, fingerprint: str 
     return project.add_slide(
         path, fingerprint=fingerprint, shape=SHAPE, um_per_px_y=um_per_px, um_per_px_x=um_per_px, reader="tiff"
     ).slide_id
+
+
+def assert_consistent(project: Project, task: str = "nuclei") -> None:
+    """The table says what an independent measurement of the pixels says; coarse levels are samples of the finest."""
+    pyramid = project.labels("s", task)
+    labels = pyramid.read(pyramid.bounds)
+    table, truth = project.objects("s", task), measure(labels)
+    for name in ("ids", "boxes", "areas_px"):
+        np.testing.assert_array_equal(getattr(table, name), getattr(truth, name))
+    np.testing.assert_allclose(table.centroids, truth.centroids)
+    for level, factor in zip(pyramid.levels, pyramid.factors, strict=True):
+        np.testing.assert_array_equal(level[:], labels[::factor, ::factor])

@@ -11,7 +11,7 @@ import pytest
 from conversations import conversation
 
 from pathloop.core import Failed, PathloopError, Rect, RunIdle
-from pathloop.loop import SegmentJobRequest, WorkerClient, _client
+from pathloop.loop import MapsRequest, SegmentJobRequest, WorkerClient, _client
 
 TALKER = """
 import sys
@@ -45,9 +45,10 @@ def test_requests_are_lines(speaking, tmp_path, monkeypatch):
         client.resume(2)
         client.cancel(2)
         client.gentle(on=True)
-        heard.wait(lambda told: told[1].get("do") == "gentle")
+        assert client.maps(MapsRequest(Path("a.svs"), Rect(1, 2, 3, 4), Path("f"), um_per_px=0.25)) == 3
+        heard.wait(lambda told: told[1].get("do") == "maps")
     requests = [values for _, values in heard.all]
-    assert [job for job, _ in heard.all] == [1, 2, 0, 0, 2, 2, 2, 0]
+    assert [job for job, _ in heard.all] == [1, 2, 0, 0, 2, 2, 2, 0, 3]
     assert requests[0] == {
         "do": "prepare",
         "job": 1,
@@ -59,7 +60,10 @@ def test_requests_are_lines(speaking, tmp_path, monkeypatch):
     assert requests[1] | {"slide": str(tmp_path / "a.svs"), "project": str(tmp_path / "p")} == requests[1]
     assert (requests[1]["region"], requests[1]["view"], requests[1]["tasks"]) == ([1, 2, 3, 4], None, ["gland"])
     assert [(one["do"], one.get("view")) for one in requests[2:4]] == [("look", [0, 1, 2, 3]), ("look", None)]
-    assert [one["do"] for one in requests[4:]] == ["pause", "resume", "cancel", "gentle"]
+    assert [one["do"] for one in requests[4:]] == ["pause", "resume", "cancel", "gentle", "maps"]
+    paths = {"slide": str(tmp_path / "a.svs"), "folder": str(tmp_path / "f")}
+    boxes = {"rect": [1, 2, 3, 4], "first": None}
+    assert requests[-1] | paths | boxes == requests[-1]
 
 
 def test_a_death_is_told_at_once_and_in_words(speaking):

@@ -6,9 +6,21 @@ import json
 import pytest
 
 from pathloop.core import Rect, UsageError
-from pathloop.loop import SegmentJobRequest
-from pathloop.worker._requests import Gentleness, Look, Order, Prepare, Quit, SegmentRun, job_of, parse_request, rect
+from pathloop.loop import MapsRequest, SegmentJobRequest
+from pathloop.worker._requests import (
+    Gentleness,
+    Look,
+    Maps,
+    Order,
+    Prepare,
+    Quit,
+    SegmentRun,
+    job_of,
+    parse_request,
+    rect,
+)
 
+MAPS = {"do": "maps", "job": 5, "slide": "a.svs", "rect": [1, 2, 3, 4], "folder": "f"}
 SEGMENT = {"do": "segment", "job": 2, "slide": "a.svs", "project": "p", "slide_id": "a"}
 
 
@@ -16,11 +28,12 @@ def line(**values):
     return json.dumps(values).encode()
 
 
-def test_a_run_has_the_fields_of_the_client():
-    fields = {field.name: field.default for field in dataclasses.fields(SegmentJobRequest)}
-    assert set(SegmentRun.model_fields) == {"do", "job", *fields}
+@pytest.mark.parametrize(("read", "asked"), [(SegmentRun, SegmentJobRequest), (Maps, MapsRequest)])
+def test_a_request_has_the_fields_of_the_client(read, asked):
+    fields = {field.name: field.default for field in dataclasses.fields(asked)}
+    assert set(read.model_fields) == {"do", "job", *fields}
     for name, default in fields.items():
-        field = SegmentRun.model_fields[name]
+        field = read.model_fields[name]
         assert field.is_required() == (default is dataclasses.MISSING)
         assert field.is_required() or field.default == default
 
@@ -29,6 +42,8 @@ def test_every_request_is_read():
     assert parse_request(b'{"do": "prepare", "job": 1}\n') == Prepare(do="prepare", job=1)
     run = parse_request(line(**SEGMENT, region=[1, 2, 3, 4], um_per_px=1, tasks=["nuclei"]))
     assert (run.slide.name, rect(run.region), run.tasks, run.um_per_px) == ("a.svs", Rect(1, 2, 3, 4), ("nuclei",), 1.0)
+    maps = parse_request(line(**MAPS, first=[0, 0, 9, 9], tasks=["gland"]))
+    assert (maps.rect, rect(maps.first), maps.folder.name) == ((1, 2, 3, 4), Rect(0, 0, 9, 9), "f")
     assert parse_request(line(do="look", view=None)) == Look(do="look", view=None)
     for do in ("pause", "resume", "cancel"):
         assert parse_request(line(do=do, job=3)) == Order(do=do, job=3)
@@ -52,6 +67,11 @@ def test_every_request_is_read():
         (line(**SEGMENT, colour=1), 2, "colour: Extra inputs are not permitted"),
         (line(**SEGMENT, live=True, region=[0, 0, 5, 5]), 2, "takes no region"),
         (line(**SEGMENT | {"slide_id": "../a"}), 2, "slide_id: "),
+        (line(do="maps", job=5, slide="a.svs", folder="f"), 5, "maps.rect: Field required"),
+        (line(**MAPS | {"rect": None}), 5, "maps.rect"),
+        (line(**MAPS, first=[0, 0, 5]), 5, "maps.first"),
+        (line(**MAPS | {"rect": [0, 0, -1, 5]}), 5, "at least 0"),
+        (line(**MAPS, live=True), 5, "live: Extra inputs are not permitted"),
     ],
 )
 def test_a_wrong_line_is_refused_in_one_line(text, job, message):

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pathloop.core._config import one_line
 from pathloop.core._errors import DataError
+from pathloop.core._geometry import Rect
 
 __all__ = [
     "Assembled",
@@ -18,6 +19,8 @@ __all__ = [
     "Event",
     "Failed",
     "JobFinished",
+    "MapsBlock",
+    "MapsDone",
     "Message",
     "RunCancelled",
     "RunIdle",
@@ -232,3 +235,21 @@ class Assembled(Event):
 
     kind: ClassVar[str] = "assembled"
     folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class MapsBlock(Event):
+    """A block of a region's maps is written: its file, and the level-0 pixels that it covers."""
+
+    kind: ClassVar[str] = "maps_block"
+    path: Path
+    rect: Rect
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class MapsDone(Event):
+    """The last event of a request for maps: all blocks are written."""
+
+    kind: ClassVar[str] = "maps_done"

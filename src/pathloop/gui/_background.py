@@ -91,6 +91,12 @@ class InlineBackground:
         while self._timers:
             self._timers.pop(0)()
 
+    def flush_once(self) -> None:
+        """Call what waits now; what that makes wait goes on waiting."""
+        waiting, self._timers = self._timers, []
+        for call in waiting:
+            call()
+
     def close(self) -> None:
         """See `Background.close`."""
         self._timers.clear()

@@ -31,7 +31,7 @@ class Job:
     Parameters
     ----------
     opened
-        Whose slide.
+        Whose slide (`OpenedSlide`), or what stands for one.
     work
         Makes the change, in the project's thread.
     done
@@ -40,7 +40,7 @@ class Job:
         Told of an error that trying again does not mend; then the change is dropped. None: the user is told.
     """
 
-    opened: OpenedSlide
+    opened: Any
     work: Work
     done: Callable[[Committed | None], Any] | None = None
     failed: Callable[[Exception], Any] | None = None
@@ -74,8 +74,8 @@ class Journal:
     changed = Signal()
     """Whether everything is saved may have changed; see `state`."""
 
-    committed = Signal(object, object)
-    """An `OpenedSlide` and what was committed on it (`Committed`)."""
+    committed = Signal(object, object, object)
+    """An `OpenedSlide`, what was committed on it (`Committed`), and the classes of the tasks concerned, by task."""
 
     def __init__(self, session: "Session") -> None:
         self._session = session
@@ -103,7 +103,7 @@ class Journal:
 
     def submit(
         self,
-        opened: OpenedSlide,
+        opened: Any,
         work: Work,
         *,
         done: Callable[[Committed | None], Any] | None = None,
@@ -128,11 +128,11 @@ class Journal:
         self.changed.emit()
         return job
 
-    def undo(self, opened: OpenedSlide, done: Callable[[Committed | None], Any] | None = None) -> Job:
+    def undo(self, opened: Any, done: Callable[[Committed | None], Any] | None = None) -> Job:
         """Take back what was done last on a slide."""
         return self.submit(opened, lambda project, slide_id: undo(project, slide_id), done=done)
 
-    def redo(self, opened: OpenedSlide, done: Callable[[Committed | None], Any] | None = None) -> Job:
+    def redo(self, opened: Any, done: Callable[[Committed | None], Any] | None = None) -> Job:
         """Do again what was taken back last on a slide."""
         return self.submit(opened, lambda project, slide_id: redo(project, slide_id), done=done)
 
@@ -209,14 +209,20 @@ class Journal:
                 opened.desk.set_tissue(outcome.tissue)
                 self._session.maps_changed.emit()
             self._write_pixels(opened, committed)
+            if committed.entry.target is not None and change.is_empty:
+                # predictions that came in went, or came back: all of it is read anew
+                if isinstance(opened, OpenedSlide):
+                    self._session.restore(opened)
+                else:
+                    self._session.project_changed.emit()
         if job.done is not None:
             job.done(committed)
         if committed is not None:
-            self.committed.emit(opened, committed)
+            self.committed.emit(opened, committed, outcome.classes)
             if committed.change.regions:
                 self._session.regions_changed.emit()
 
-    def _write_pixels(self, opened: OpenedSlide, committed: Committed) -> None:
+    def _write_pixels(self, opened: Any, committed: Committed) -> None:
         if not committed.change.pixels or opened.project_path is None:
             return
         rects: dict[str, list[Rect]] = {}

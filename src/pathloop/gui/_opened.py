@@ -16,6 +16,9 @@ __all__ = ["OpenedSlide"]
 SMALL_SHARE = 0.05
 """Of the view; what is smaller is zoomed in on."""
 
+FILLED_SHARE = 0.95
+"""Of the view, what a region fills."""
+
 
 @dataclass(eq=False)
 class OpenedSlide:
@@ -76,3 +79,12 @@ class OpenedSlide:
             share = max(rect.height / view.height, rect.width / view.width)
             if share > 1 or share < SMALL_SHARE:
                 camera.zoom = float(camera.zoom / (share * (1.2 if share > 1 else 1 / SMALL_SHARE)))
+
+    def fill_view(self, rect: Rect, viewer: Any) -> None:
+        """Show a level-0 rectangle as large as it fits."""
+        scale = np.asarray(self.layer.scale)[-2:]
+        camera, canvas = viewer.scene.camera, np.asarray(viewer.canvas.size, float)
+        centre = (np.array([rect.y + rect.bottom, rect.x + rect.right]) / 2 - 0.5) * scale
+        camera.center = tuple(float(value) for value in centre)
+        if canvas.min() > 0:
+            camera.zoom = float(FILLED_SHARE * np.min(canvas / (np.array(rect.shape) * scale)))

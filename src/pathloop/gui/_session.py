@@ -57,6 +57,7 @@ class Session:
     places_changed = Signal()
     regions_changed = Signal()
     region_wanted = Signal(object)
+    step_wanted = Signal(int)
 
     def __init__(
         self,

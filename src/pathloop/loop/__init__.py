@@ -1,7 +1,7 @@
 """The project's use cases. Importing this room loads no torch, OpenVINO or Qt."""
 
 from pathloop.loop._assemble import assemble
-from pathloop.loop._client import SegmentJobRequest, WorkerClient
+from pathloop.loop._client import WorkerClient
 from pathloop.loop._composition import (
     NO_CLASS,
     Composition,
@@ -13,11 +13,13 @@ from pathloop.loop._composition import (
 from pathloop.loop._export import EXPORT_FORMATS, ExportRequest, export
 from pathloop.loop._find_project import ProposedProject, RecentProjects, config_folder, find_project, propose_project
 from pathloop.loop._frames import FIRST_PREVIEW_ID, ObjectFrame, changed_frame, read_frame
+from pathloop.loop._job_requests import MapsRequest, SegmentJobRequest
 from pathloop.loop._land import land
 from pathloop.loop._overlay import draw_overlay, write_overlays
 from pathloop.loop._plan import DEFAULT_TILE_PX, choose_tasks, core_size, empty_run_warning, plan_job
 from pathloop.loop._preview import PREVIEW_SLOTS, SLOT_IDS, Preview, PreviewPart, inside, merged
 from pathloop.loop._preview_writer import PreviewWriter
+from pathloop.loop._region_maps import RegionMaps, join_maps, plan_maps, read_maps_block, write_maps_block
 from pathloop.loop._result import RESULT_FOLDER
 from pathloop.loop._runs import is_segmented, run_parameters
 from pathloop.loop._segment import SegmentRequest, segment
@@ -33,6 +35,7 @@ __all__ = [
     "SLOT_IDS",
     "Composition",
     "ExportRequest",
+    "MapsRequest",
     "ObjectFrame",
     "ObjectShare",
     "Preview",
@@ -40,6 +43,7 @@ __all__ = [
     "PreviewWriter",
     "ProposedProject",
     "RecentProjects",
+    "RegionMaps",
     "SegmentJobRequest",
     "SegmentRequest",
     "TissueShare",
@@ -56,15 +60,19 @@ __all__ = [
     "find_project",
     "inside",
     "is_segmented",
+    "join_maps",
     "land",
     "merged",
     "plan_job",
+    "plan_maps",
     "propose_project",
     "read_frame",
+    "read_maps_block",
     "read_preview",
     "run_parameters",
     "segment",
     "unfinished_runs",
     "write_composition_csv",
+    "write_maps_block",
     "write_overlays",
 ]

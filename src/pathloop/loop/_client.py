@@ -8,70 +8,21 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from pathloop.core import DataError, Event, PathloopError, Rect, events_from_json
-from pathloop.loop._plan import DEFAULT_TILE_PX
+from pathloop.loop._job_requests import MapsRequest, SegmentJobRequest
 from pathloop.networks import DEFAULT_MODEL
 
-__all__ = ["SegmentJobRequest", "WorkerClient"]
+__all__ = ["WorkerClient"]
 
 COMMAND = ("-m", "pathloop.worker", "segment", "--serve")
 KEPT_LINES = 20
 GRACE_S = 5.0
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentJobRequest:
-    """A run over one slide, by the worker process, into the run's folder of a project.
-
-    Parameters
-    ----------
-    slide
-        The slide file.
-    project
-        Project folder; the worker writes below its ``runs`` only.
-    slide_id
-        The slide in the project.
-    um_per_px
-        Beats the slide's own scale; None = as it says.
-    model
-        Bundled model's name or a model folder.
-    device
-        ``auto``, ``cpu``, ``cuda`` or ``mps``.
-    tasks
-        Tasks to run; None = all of the model's.
-    region
-        Level-0 pixels; None = the whole slide.
-    use_tissue_mask
-        Leave out tiles without tissue.
-    tile_px
-        Side of a network input tile, margin included.
-    force
-        Run although the slide is far coarser than the model.
-    live
-        Run only tiles that meet the view, wait when there are none, until cancelled; takes no region.
-    view
-        What is on the screen, level-0 pixels; None = nothing yet.
-    """
-
-    slide: Path
-    project: Path
-    slide_id: str
-    um_per_px: float | None = None
-    model: str = DEFAULT_MODEL
-    device: str = "auto"
-    tasks: tuple[str, ...] | None = None
-    region: Rect | None = None
-    use_tissue_mask: bool = True
-    tile_px: int = DEFAULT_TILE_PX
-    force: bool = False
-    live: bool = False
-    view: Rect | None = None
 
 
 class WorkerClient:
@@ -127,10 +78,15 @@ class WorkerClient:
 
     def segment(self, request: SegmentJobRequest) -> int:
         """Have a slide segmented; a live run that is going on is cancelled for it. The number of the job."""
-        values = {field.name: getattr(request, field.name) for field in fields(request)}
-        values |= {name: str(values[name].absolute()) for name in ("slide", "project")}
-        values |= {name: _box(values[name]) for name in ("region", "view")}
-        return self._ask("segment", **values)
+        return self._ask("segment", **_plain(request))
+
+    def maps(self, request: MapsRequest) -> int:
+        """Have the network's maps of a region made, before the next tile of a run. The number of the job.
+
+        `MapsBlock` tells of each file (`read_maps_block`), `MapsDone` ends it. A newer request takes the place of one
+        that waits or is under way, which ends with `RunCancelled`, as one that is told to `cancel` does.
+        """
+        return self._ask("maps", **_plain(request))
 
     def look(self, view: Rect | None) -> None:
         """Tell where the view is now, level-0 pixels: the next tile is the nearest."""
@@ -272,6 +228,13 @@ class _Worker:
         with self.process.stderr as lines:
             for line in lines:
                 self._last_lines.append(line.decode(errors="replace").rstrip())
+
+
+def _plain(request: SegmentJobRequest | MapsRequest) -> dict[str, Any]:
+    """A request's values as JSON has them, paths from the root."""
+    values = {field.name: getattr(request, field.name) for field in fields(request)}
+    boxes = {name: _box(value) for name, value in values.items() if isinstance(value, Rect)}
+    return values | boxes | {name: str(value.absolute()) for name, value in values.items() if isinstance(value, Path)}
 
 
 def _box(rect: Rect | None) -> list[int] | None:

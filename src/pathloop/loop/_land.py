@@ -8,9 +8,11 @@ from pathloop.core import DataError, Instances, Rect, StageProgress
 from pathloop.loop._joining import ObjectSource, shifted, shifted_labels
 from pathloop.loop._maps import write_maps
 from pathloop.loop._result import Result
-from pathloop.store import Project
+from pathloop.store import Overtaken, Project
 
 __all__ = ["land", "put_objects"]
+
+ATTEMPTS = 5
 
 
 def land(project: Project, slide_id: str, run_key: str, result: Path) -> Iterator[StageProgress]:
@@ -18,7 +20,8 @@ def land(project: Project, slide_id: str, run_key: str, result: Path) -> Iterato
 
     Needs no slide, model or engine. A kill at any point leaves each task with its old objects or its new ones; the
     next call goes on with the tasks that are missing. A run that has landed stays as it is. Closing the generator
-    puts the task in work back as it was.
+    puts the task in work back as it was. What people corrected is kept, see `put_objects`; all tasks together are one
+    entry of the journal, which can be undone, unless something else was done between two of them. Maps are not.
 
     Parameters
     ----------
@@ -39,8 +42,7 @@ def land(project: Project, slide_id: str, run_key: str, result: Path) -> Iterato
     DataError
         If the result is not whole, or that of another run.
     ProjectError
-        If edited, accepted or locked objects lie in the run's region; they are never overwritten, and the tasks that
-        hold them stay as they are.
+        If something cannot be written; the task in work stays as it was.
     """
     run = project.run(slide_id, run_key)
     if not Result.is_whole(result) and run.state == "finished":
@@ -64,7 +66,9 @@ def land(project: Project, slide_id: str, run_key: str, result: Path) -> Iterato
 def put_objects(
     project: Project, slide_id: str, objects: ObjectSource, *, run_key: str, region: Rect, name: str
 ) -> Iterator[StageProgress]:
-    """Replace the predicted objects of a task in a run's region by the run's own.
+    """Replace the predicted objects of a task in a run's region by the run's own; see `Replacement` for what stays.
+
+    Corrections come first: if the task is corrected meanwhile, its objects are put in once more.
 
     Parameters
     ----------
@@ -80,6 +84,18 @@ def put_objects(
     StageProgress
         After every block.
     """
+    for attempt in range(ATTEMPTS):
+        try:
+            yield from _put(project, slide_id, objects, run_key=run_key, region=region, name=name)
+            return
+        except Overtaken:
+            if attempt == ATTEMPTS - 1:
+                raise
+
+
+def _put(
+    project: Project, slide_id: str, objects: ObjectSource, *, run_key: str, region: Rect, name: str
+) -> Iterator[StageProgress]:
     codes = project.register_classes(objects.task, objects.classes)
     with project.replace_predicted(slide_id, objects.task, run_key=run_key, area=region) as replacement:
         for index, (block, labels) in enumerate(objects.blocks()):

@@ -1,5 +1,6 @@
 """Metrics of segmentation and detection: numpy in, frozen dataclasses out."""
 
+from pathloop.metrics._agreement import DetectionAgreement, Kappa, cohen_kappa, detection_agreement
 from pathloop.metrics._classes import (
     MultiClassPanoptic,
     average_precision,
@@ -38,7 +39,9 @@ __all__ = [
     "ClassConfusion",
     "ClassEvaluation",
     "ClassScores",
+    "DetectionAgreement",
     "DetectionCounts",
+    "Kappa",
     "MultiClassPanoptic",
     "ObjectDiceSums",
     "ObjectEvaluation",
@@ -55,6 +58,8 @@ __all__ = [
     "class_confusion",
     "class_f1",
     "class_panoptic",
+    "cohen_kappa",
+    "detection_agreement",
     "glas_f1",
     "glas_object_dice",
     "glas_object_hausdorff",

@@ -3,6 +3,7 @@
 from pathloop.predict._engine import DEVICES, ENGINES, Engine, EngineChoice, choose_engine, load_engine
 from pathloop.predict._job import TileJob, tile_grid, tiles_to_run
 from pathloop.predict._pipeline import UNCERTAINTY_STEP_PX, After, Pick, segment_tiles
+from pathloop.predict._region_maps import BlockMaps, region_blocks, region_maps
 from pathloop.predict._tile_folder import FinishedTile, TileFolder
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "ENGINES",
     "UNCERTAINTY_STEP_PX",
     "After",
+    "BlockMaps",
     "Engine",
     "EngineChoice",
     "FinishedTile",
@@ -18,6 +20,8 @@ __all__ = [
     "TileJob",
     "choose_engine",
     "load_engine",
+    "region_blocks",
+    "region_maps",
     "segment_tiles",
     "tile_grid",
     "tiles_to_run",

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +13,7 @@ from pathloop.core import Event, Rect, RunStarted, Tile, TileDone
 from pathloop.objects import TilePart, tile_part
 from pathloop.predict._engine import Engine
 from pathloop.predict._job import TileJob, tiles_to_run
+from pathloop.predict._reading import read_mirrored
 from pathloop.predict._tile_folder import FinishedTile, TileFolder
 
 __all__ = ["UNCERTAINTY_STEP_PX", "After", "Pick", "segment_tiles"]
@@ -147,23 +147,9 @@ def _read_ahead(
 
 def _read(job: TileJob, tile: Tile) -> NDArray[np.uint8]:
     """The tile with its margin at the model's scale; mirrored beyond the slide's edge, always the same size."""
-    um_per_px = job.card.um_per_px
-    height, width = job.slide.shape_at(um_per_px)
     side = job.core_px + 2 * job.margin_px
     wanted = Rect(tile.row * job.core_px - job.margin_px, tile.col * job.core_px - job.margin_px, side, side)
-    inside = wanted.intersect(Rect(0, 0, height, width))
-    pixels = job.slide.read(inside, um_per_px)
-    return np.asarray(
-        cv2.copyMakeBorder(
-            pixels,
-            inside.y - wanted.y,
-            wanted.bottom - inside.bottom,
-            inside.x - wanted.x,
-            wanted.right - inside.right,
-            cv2.BORDER_REFLECT_101,
-        ),
-        np.uint8,
-    )
+    return read_mirrored(job.slide, wanted, job.card.um_per_px)
 
 
 def _post(

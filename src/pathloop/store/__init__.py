@@ -1,5 +1,6 @@
 """The project folder: slides, objects, label pyramids, maps and runs, with one writer and any number of readers."""
 
+from pathloop.store._clock import now
 from pathloop.store._database import on_network_drive
 from pathloop.store._edits import (
     CellChange,
@@ -10,9 +11,10 @@ from pathloop.store._edits import (
     RegionChange,
 )
 from pathloop.store._folder import is_project
+from pathloop.store._patches import changed_tiles
 from pathloop.store._project import Project
 from pathloop.store._records import ObjectCounts, ObjectStates, RunRecord, SlideRecord, TissueMap, UncertaintyMap
-from pathloop.store._replacement import Replacement
+from pathloop.store._replacement import Overtaken, Replacement
 from pathloop.store._review_records import (
     REGION_ORIGINS,
     REGION_STATES,
@@ -28,6 +30,7 @@ from pathloop.store._runs import run_folder
 from pathloop.store._schema import OBJECT_STATES, SCHEMA_VERSION
 from pathloop.store._slides import slide_stem
 from pathloop.store._who import who_am_i
+from pathloop.store._words import counted, named
 
 __all__ = [
     "OBJECT_STATES",
@@ -43,6 +46,7 @@ __all__ = [
     "ObjectCounts",
     "ObjectRow",
     "ObjectStates",
+    "Overtaken",
     "PixelChange",
     "Project",
     "Reason",
@@ -55,7 +59,11 @@ __all__ = [
     "TissueCell",
     "TissueMap",
     "UncertaintyMap",
+    "changed_tiles",
+    "counted",
     "is_project",
+    "named",
+    "now",
     "on_network_drive",
     "run_folder",
     "slide_stem",

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from pathloop.core import DataError, Rect
@@ -12,7 +13,7 @@ from pathloop.store._review_records import Flag, ObjectRow, Reason, Region, Tiss
 __all__ = ["change_from_json", "change_to_json", "region_from_values", "region_values"]
 
 T = TypeVar("T")
-_OBJECT_FIELDS = tuple(ObjectRow.__dataclass_fields__)
+_values_of = attrgetter(*ObjectRow.__dataclass_fields__)  # one call: an entry may hold thousands of rows
 
 
 def change_to_json(change: Change) -> str:
@@ -85,8 +86,8 @@ def _opt(call: Callable[[Any], T], value: Any) -> T | None:
     return None if value is None else call(value)
 
 
-def _object(row: ObjectRow | None) -> list[Any] | None:
-    return None if row is None else [getattr(row, name) for name in _OBJECT_FIELDS]
+def _object(row: ObjectRow | None) -> Any:
+    return None if row is None else _values_of(row)
 
 
 def _to_object(values: list[Any] | None) -> ObjectRow | None:

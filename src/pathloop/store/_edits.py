@@ -65,7 +65,7 @@ class ObjectChange:
     @property
     def reversed(self) -> "ObjectChange":
         """The change back."""
-        return replace(self, before=self.after, after=self.before)
+        return ObjectChange(self.task, self.id, self.after, self.before)
 
 
 @dataclass(frozen=True, slots=True)

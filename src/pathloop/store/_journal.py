@@ -11,10 +11,10 @@ from pathloop.store._changes_json import change_from_json, change_to_json
 from pathloop.store._clock import now
 from pathloop.store._database import Database
 from pathloop.store._edits import Change, PixelChange
-from pathloop.store._patches import changed_tiles, pack, unpack
+from pathloop.store._patches import pack, unpack
 from pathloop.store._review_records import JournalEntry
 
-__all__ = ["add_entry", "read_change", "read_entries", "read_entry", "undo_stacks"]
+__all__ = ["UndoStacks", "add_entry", "read_areas", "read_change", "read_entries", "read_entry"]
 
 _ENTRY = "entry, slide_id, kind, tool, target, summary, who, at, models"
 
@@ -27,7 +27,7 @@ def add_entry(database: Database, entry: JournalEntry, change: Change, layers: d
     entry
         ``number`` and ``at`` are given here.
     change
-        Not written for undo and redo: they point at another entry.
+        Its pixels as `changed_tiles` cuts them. Not written for undo and redo: they point at another entry.
     layers
         Layer numbers by task.
     """
@@ -40,16 +40,23 @@ def add_entry(database: Database, entry: JournalEntry, change: Change, layers: d
     )
     number = int(cursor[0][0])
     if entry.target is None:
+        _drop_undone_landings(database, entry.slide_id)
         rows = (
             (number, layers[tile.task], tile.rect.y, tile.rect.x, tile.rect.bottom, tile.rect.right, pack(tile))
-            for pixels in change.pixels
-            for tile in changed_tiles(pixels)
+            for tile in change.pixels
         )
         database.many("INSERT INTO journal_pixels VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
         text = change_to_json(change)
         if text != "{}":
             database.rows("INSERT INTO journal_rows VALUES (?, ?)", (number, _packed(text)))
     return replace(entry, number=number)
+
+
+def _drop_undone_landings(database: Database, slide_id: str) -> None:
+    """Landings that were taken back cannot be done again once something else was done."""
+    undone = "SELECT entry FROM journal_runs JOIN journal USING (entry) WHERE side = 'after' AND slide_id = ?"
+    database.rows(f"DELETE FROM run_objects WHERE entry IN ({undone})", (slide_id,))
+    database.rows(f"UPDATE journal_runs SET folder = NULL WHERE entry IN ({undone})", (slide_id,))
 
 
 def _packed(text: str) -> bytes:
@@ -85,18 +92,23 @@ def read_change(database: Database, entry: JournalEntry) -> Change:
     if entry.target is not None:
         done = read_change(database, read_entry(database, entry.target))
         return done.reversed if entry.kind == "undo" else done
-    return replace(_read_rows(database, entry.number), pixels=read_pixels(database, entry.number))
+    return replace(_read_rows(database, entry.number), pixels=_read_pixels(database, entry.number))
 
 
-def read_pixels(database: Database, number: int, layer: int | None = None) -> tuple[PixelChange, ...]:
-    """The pixels of an entry that is neither undo nor redo, of one layer or all."""
+def read_areas(database: Database, number: int) -> list[tuple[str, Rect]]:
+    """Where an entry changed pixels: task and level-0 rectangle."""
+    columns = 'SELECT task, top, "left", bottom, "right" FROM'
+    chosen = "JOIN layers USING (layer) WHERE entry = (SELECT ifnull(target, entry) FROM journal WHERE entry = ?1)"
+    rows = database.rows(f"{columns} journal_pixels {chosen} UNION ALL {columns} journal_runs {chosen}", (number,))
+    return [(task, Rect.from_bounds(*bounds)) for task, *bounds in rows]
+
+
+def _read_pixels(database: Database, number: int) -> tuple[PixelChange, ...]:
     sql = (
         'SELECT task, top, "left", bottom, "right", ids FROM journal_pixels JOIN layers USING (layer)'
-        ' WHERE entry = ?1 AND (?2 IS NULL OR layer = ?2) ORDER BY layer, top, "left"'
+        ' WHERE entry = ? ORDER BY layer, top, "left"'
     )
-    return tuple(
-        unpack(task, Rect.from_bounds(*bounds), blob) for task, *bounds, blob in database.rows(sql, (number, layer))
-    )
+    return tuple(unpack(task, Rect.from_bounds(*bounds), blob) for task, *bounds, blob in database.rows(sql, (number,)))
 
 
 def _read_rows(database: Database, number: int) -> Change:
@@ -104,17 +116,24 @@ def _read_rows(database: Database, number: int) -> Change:
     return change_from_json(_unpacked(found[0][0])) if found else Change()
 
 
-def undo_stacks(database: Database, slide_id: str) -> tuple[list[int], list[int]]:
-    """Entries that can be undone and those that can be done again, the next one last."""
-    undoable: list[int] = []
-    redoable: list[int] = []
-    sql = "SELECT entry, kind FROM journal WHERE slide_id = ? ORDER BY entry"
-    for number, kind in database.rows(sql, (slide_id,)):
-        if kind == "undo":
-            redoable.append(undoable.pop())
-        elif kind == "redo":
-            undoable.append(redoable.pop())
-        else:
-            undoable.append(number)
-            redoable.clear()
-    return undoable, redoable
+class UndoStacks:
+    """What can be undone and done again on each slide; reads only the entries that are new."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[int, list[int], list[int]]] = {}
+
+    def read(self, database: Database, slide_id: str) -> tuple[list[int], list[int]]:
+        """Entries that can be undone and those that can be done again, the next one last."""
+        last, undoable, redoable = self._known.get(slide_id, (0, [], []))
+        sql = "SELECT entry, kind FROM journal WHERE slide_id = ? AND entry > ? ORDER BY entry"
+        for number, kind in database.rows(sql, (slide_id, last)):
+            last = number
+            if kind == "undo":
+                redoable.append(undoable.pop())
+            elif kind == "redo":
+                undoable.append(redoable.pop())
+            else:
+                undoable.append(number)
+                redoable.clear()
+        self._known[slide_id] = last, undoable, redoable
+        return undoable, redoable

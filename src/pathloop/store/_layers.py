@@ -29,15 +29,23 @@ class Layer:
 
     @property
     def before(self) -> Path:
-        """Copies of chunks while a replacement is pending."""
+        """Copies of chunks while a replacement is pending, in format 1."""
         return self.folder / "before" / self.task
+
+    @property
+    def journal(self) -> Path:
+        """Chunks that the undoing of runs needs, of all layers of the slide."""
+        return self.folder / "journal"
 
 
 def all_layers(database: Database, slide_id: str | None = None) -> list[Layer]:
     """All layers of the project or of one slide, in the order in which they were made."""
-    rows = database.rows("SELECT slide_id, task, layer FROM layers ORDER BY layer")
+    if slide_id is None:
+        rows = database.rows("SELECT slide_id, task, layer FROM layers ORDER BY layer")
+    else:
+        rows = database.rows("SELECT slide_id, task, layer FROM layers WHERE slide_id = ? ORDER BY layer", (slide_id,))
     slides = database.path.parent / "slides"
-    return [Layer(name, task, number, slides / name) for name, task, number in rows if slide_id in (None, name)]
+    return [Layer(name, task, number, slides / name) for name, task, number in rows]
 
 
 def find_layer(database: Database, slide_id: str, task: str) -> Layer | None:
@@ -57,7 +65,11 @@ def make_layer(database: Database, slide_id: str, task: str) -> Layer:
     if not _TASK_NAME.fullmatch(task):
         raise UsageError(f"a task's name is made of lower-case letters, digits and underscores, not {task!r}")
     find_slide(database, slide_id)
-    database.rows("INSERT OR IGNORE INTO layers (slide_id, task) VALUES (?, ?)", (slide_id, task))
+    # nothing that is in the journal already can be about it
+    database.rows(
+        "INSERT OR IGNORE INTO layers (slide_id, task, applied) SELECT ?, ?, ifnull(max(entry), 0) FROM journal",
+        (slide_id, task),
+    )
     return next(layer for layer in all_layers(database, slide_id) if layer.task == task)
 
 

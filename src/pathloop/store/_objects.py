@@ -12,17 +12,24 @@ from pathloop.store._records import ObjectCounts, ObjectStates
 from pathloop.store._schema import OBJECT_STATES
 
 __all__ = [
-    "boxes_cut_by",
+    "COLUMNS",
+    "LAYER_STEP",
+    "boxes_of",
     "count_objects",
-    "count_reviewed",
-    "delete_free",
     "insert_objects",
+    "kept_objects",
     "read_objects",
     "read_states",
+    "stash_replaced",
 ]
 
 LAYER_STEP = 1 << 32  # object = layer * 2**32 + id
 INSERTED_ROWS = 50_000
+
+COLUMNS = (
+    *("object", "layer", "id", "class_code", "class_probability", "confidence", "state", "locked", "area_px"),
+    *("centroid_y", "centroid_x", "top", '"left"', "bottom", '"right"', "run"),
+)
 
 _BOX = ("top", "left", "bottom", "right")
 _CENTROID = ("centroid_y", "centroid_x")
@@ -98,33 +105,52 @@ def count_objects(database: Database, layer: int) -> ObjectCounts:
     return ObjectCounts(sum(by_state.values()), predicted, edited, accepted, sum(row[2] for row in rows))
 
 
-def count_reviewed(database: Database, layer: int, area: Rect) -> int:
-    """How many edited, accepted or locked objects have a box that meets an area."""
-    sql = (
-        "SELECT count(*) FROM objects WHERE layer = ?1 AND (state <> 'predicted' OR locked = 1)"
-        " AND bottom > ?2 AND top < ?3 AND right > ?4 AND left < ?5"
-    )
-    return int(database.rows(sql, _bounds(layer, area))[0][0])
+def kept_objects(database: Database, layer: int, area: Rect) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Ids (N,), ascending, and boxes (N, 4) of the objects that meet an area and are not replaced in any case.
+
+    Those whose box does not lie wholly inside, and those of which a person said something: edited, accepted, locked
+    or with a question.
+    """
+    cut = f"SELECT object FROM boxes WHERE {_MEETS} AND NOT (top >= ?2 AND bottom < ?3 AND left >= ?4 AND right < ?5)"
+    said = "SELECT object FROM objects WHERE layer = ?1 AND (state <> 'predicted' OR locked = 1)"
+    asked = f"SELECT layer * {LAYER_STEP} + id FROM flags WHERE layer = ?1"
+    meets = "bottom > ?2 AND top < ?3 AND right > ?4 AND left < ?5"
+    columns = f"SELECT id, top, left, bottom, right FROM objects WHERE {meets}"
+    sql = f"{columns} AND object IN ({cut} UNION {said} UNION {asked}) ORDER BY object"
+    return _ids_and_boxes(database.rows(sql, _bounds(layer, area)))
 
 
-def boxes_cut_by(database: Database, layer: int, area: Rect) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Ids (N,) and boxes (N, 4) of the objects whose box meets an area without lying wholly inside."""
-    sql = f"SELECT object FROM boxes WHERE {_MEETS} AND NOT (top >= ?2 AND bottom < ?3 AND left >= ?4 AND right < ?5)"
+def boxes_of(database: Database, layer: int, ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Ids (N,), ascending, and boxes (N, 4) of the objects that are there among some ids."""
+    _choose(database, layer, ids)
     columns = "SELECT id, top, left, bottom, right FROM objects"
-    rows = database.rows(f"{columns} WHERE object IN ({sql}) ORDER BY object", _bounds(layer, area))
+    return _ids_and_boxes(database.rows(f"{columns} WHERE object IN (SELECT object FROM temp.chosen) ORDER BY object"))
+
+
+def _ids_and_boxes(rows: list[tuple[Any, ...]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     table = np.array(rows, np.int64).reshape(-1, 5)
     return table[:, 0], table[:, 1:]
 
 
-def delete_free(database: Database, layer: int, area: Rect) -> None:
-    """Delete the predicted, unlocked objects whose box lies wholly inside an area."""
-    database.rows("CREATE TEMP TABLE IF NOT EXISTS doomed (object INTEGER PRIMARY KEY)")
-    database.rows("DELETE FROM doomed")
-    sql = f"INSERT INTO doomed SELECT object FROM objects WHERE object IN (SELECT object FROM boxes WHERE {_INSIDE})"
-    database.rows(f"{sql} AND state = 'predicted' AND locked = 0", _bounds(layer, area))
+def _choose(database: Database, layer: int, ids: NDArray[np.int64]) -> None:
+    database.rows("CREATE TEMP TABLE IF NOT EXISTS chosen (object INTEGER PRIMARY KEY)")
+    database.rows("DELETE FROM temp.chosen")
+    keys = (ids + layer * LAYER_STEP).tolist()
+    database.many("INSERT OR IGNORE INTO temp.chosen VALUES (?)", ((key,) for key in keys))
+
+
+def stash_replaced(database: Database, layer: int, area: Rect, kept: NDArray[np.int64], entry: int) -> None:
+    """Move the objects whose box lies wholly inside an area, but for those kept, to the ``before`` side of an entry."""
+    _choose(database, layer, kept)
+    columns = ", ".join(COLUMNS)
+    database.rows(
+        f"INSERT INTO run_objects (entry, side, {columns}) SELECT ?6, 'before', {columns} FROM objects WHERE object IN"
+        f" (SELECT object FROM boxes WHERE {_INSIDE} EXCEPT SELECT object FROM temp.chosen)",
+        (*_bounds(layer, area), entry),
+    )
+    doomed = "SELECT object FROM run_objects WHERE entry = ? AND side = 'before' AND layer = ?"
     for table in ("objects", "boxes"):
-        database.rows(f"DELETE FROM {table} WHERE object IN (SELECT object FROM doomed)")
-    database.rows("DELETE FROM doomed")
+        database.rows(f"DELETE FROM {table} WHERE object IN ({doomed})", (entry, layer))
 
 
 def insert_objects(database: Database, layer: int, run: int, instances: Instances) -> None:

@@ -5,11 +5,12 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pathloop.core import DataError, Rect, TileGrid
 from pathloop.store._edits import PixelChange
 
-__all__ = ["changed_tiles", "pack", "unpack"]
+__all__ = ["TILE_PX", "changed_tiles", "pack", "unpack"]
 
 TILE_PX = 256
 ZSTD_LEVEL = 1
@@ -17,18 +18,21 @@ ZSTD_LEVEL = 1
 
 def changed_tiles(change: PixelChange) -> Iterator[PixelChange]:
     """The parts of a change that differ, cut along the 256 px grid and to what differs in each cell of it."""
-    if change.rect.area == 0:
-        return
-    for tile in TileGrid(change.rect, TILE_PX):
+    differs = change.before != change.after
+    hull = _tight(differs)
+    for tile in TileGrid(hull.shift(change.rect.y, change.rect.x), TILE_PX):
         inside = tile.core.relative_to(change.rect)
-        before, after = change.before[inside.slices], change.after[inside.slices]
-        differs = before != after
-        rows = np.flatnonzero(differs.any(axis=1))
-        if rows.size == 0:
-            continue
-        columns = np.flatnonzero(differs.any(axis=0))
-        tight = Rect.from_bounds(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
-        yield PixelChange(change.task, tight.shift(tile.core.y, tile.core.x), before[tight.slices], after[tight.slices])
+        tight = _tight(differs[inside.slices]).shift(inside.y, inside.x)
+        if tight.area:
+            rect = tight.shift(change.rect.y, change.rect.x)
+            yield PixelChange(change.task, rect, change.before[tight.slices], change.after[tight.slices])
+
+
+def _tight(differs: NDArray[np.bool_]) -> Rect:
+    rows, columns = np.flatnonzero(differs.any(axis=1)), np.flatnonzero(differs.any(axis=0))
+    if rows.size == 0:
+        return Rect(0, 0, 0, 0)
+    return Rect.from_bounds(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
 
 
 def pack(change: PixelChange) -> bytes:

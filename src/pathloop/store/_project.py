@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -11,23 +11,23 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pathloop.core import ClassSpec, Instances, ProjectError, ProjectLock, Rect, Scale, UsageError
+from pathloop.core import ClassSpec, ProjectError, ProjectLock, Rect, Scale, UsageError
 from pathloop.rasters import LabelPyramid, create_label_pyramid, open_label_pyramid
-from pathloop.store import _classes, _objects, _runs, _slides
+from pathloop.store import _classes, _runs, _slides
+from pathloop.store._contents import Contents
 from pathloop.store._corrections import Corrections
 from pathloop.store._database import Database, open_database
 from pathloop.store._folder import DATABASE, LOCK, is_free, make_folder
-from pathloop.store._layers import all_layers, filled_areas, find_layer, is_used, next_free_id
+from pathloop.store._landings import is_half_done, tidy, undo_pending
+from pathloop.store._layers import all_layers, find_layer, next_free_id
 from pathloop.store._project_maps import Maps
-from pathloop.store._records import ObjectCounts, ObjectStates, RunRecord, SlideRecord
-from pathloop.store._replacement import Replacement, undo_pending
+from pathloop.store._records import RunRecord, SlideRecord
+from pathloop.store._replacement import Replacement
 
 __all__ = ["Project"]
 
-NO_LAYER = -1  # has no objects
 
-
-class Project(Corrections, Maps):
+class Project(Corrections, Contents, Maps):
     """A project: slides, their objects and label pyramids, maps and runs. Opened by ``create`` or ``open``.
 
     One process writes, any number read meanwhile. Every change is on disk when the call returns.
@@ -48,6 +48,7 @@ class Project(Corrections, Maps):
     """
 
     def __init__(self, path: Path, database: Database, lock: ProjectLock | None) -> None:
+        super().__init__()
         self.path = path
         self._database = database
         self._lock = lock
@@ -69,7 +70,8 @@ class Project(Corrections, Maps):
     def open(cls, path: Path, *, write: bool) -> Self:
         """Open a project; ``with Project.open(...) as project`` closes it.
 
-        Opening for writing undoes what a killed process left half done.
+        Opening undoes what a killed process left half done, and writes what it only noted; for reading as well, where
+        nobody writes at the moment.
 
         Raises
         ------
@@ -82,13 +84,20 @@ class Project(Corrections, Maps):
         if not path.is_dir():
             raise ProjectError(f"{path}: {'not a project folder' if path.exists() else 'no such project folder'}")
         if not write:
-            return cls(path, open_database(path / DATABASE, write=False), None)
+            database = open_database(path / DATABASE, write=False)
+            if is_half_done(database):
+                database.close()
+                with contextlib.suppress(ProjectError):  # somebody writes now, or we may not: then as it is
+                    cls.open(path, write=True).close()
+                database = open_database(path / DATABASE, write=False)
+            return cls(path, database, None)
         open_database(path / DATABASE, write=False).close()  # no lock file into a folder that is no project
         with contextlib.ExitStack() as stack:
             lock = stack.enter_context(ProjectLock(path / LOCK))
             database = stack.enter_context(contextlib.closing(open_database(path / DATABASE, write=True)))
             project = cls(path, database, lock)
             undo_pending(database, all_layers(database))
+            tidy(database, all_layers(database))
             project.apply_journal()
             stack.pop_all()
         return project
@@ -221,66 +230,15 @@ class Project(Corrections, Maps):
             pyramid = create_label_pyramid(layer.labels, slide.shape, scale=slide.scale, attributes=attributes)
         first_id = max(run.first_ids[task], next_free_id(self._database, layer))
         number = _runs.run_number(self._database, slide_id, run_key)
-        return Replacement(self._database, pyramid, layer, run=number, area=area, first_id=first_id)
+        return Replacement(
+            self._database, pyramid, layer, run=number, area=area, first_id=first_id, under_way=self._under_way
+        )
 
     def labels(self, slide_id: str, task: str) -> LabelPyramid:
         """The label pyramid, for reading; ProjectError where the task was not segmented yet."""
         if self.is_writer:
             self.apply_journal()
         return self.open_labels(slide_id, task)
-
-    def open_labels(self, slide_id: str, task: str) -> LabelPyramid:
-        """As `labels`, but what is not in the pyramid yet stays out."""
-        layer = find_layer(self._database, slide_id, task)
-        if layer is None or not layer.labels.exists():
-            raise ProjectError(f"{self.path}: slide {slide_id!r} has no {task!r} yet; run 'pathloop segment' on it")
-        return open_label_pyramid(layer.labels)
-
-    def has_labels(self, slide_id: str, task: str) -> bool:
-        """Whether there is a label pyramid of a task."""
-        layer = find_layer(self._database, slide_id, task)
-        return layer is not None and layer.labels.exists()
-
-    def tasks(self, slide_id: str) -> list[str]:
-        """The object tasks that were segmented or drawn, wholly or in part."""
-        return [layer.task for layer in all_layers(self._database, slide_id) if is_used(self._database, layer)]
-
-    def areas(self, slide_id: str, task: str) -> list[Rect]:
-        """The areas that were segmented for a task, oldest run first; level-0 pixels."""
-        layer = find_layer(self._database, slide_id, task)
-        return [] if layer is None else filled_areas(self._database, layer)
-
-    def pending(self, slide_id: str) -> list[str]:
-        """The tasks whose labels are being replaced now, or were when the writing process was killed.
-
-        Their pyramid is a mixture until the writer is done, or the project is next opened for writing.
-        """
-        sql = "SELECT task FROM pending JOIN layers USING (layer) WHERE slide_id = ? ORDER BY layer"
-        return [str(row[0]) for row in self._database.rows(sql, (slide_id,))]
-
-    def objects(self, slide_id: str, task: str, *, area: Rect | None = None) -> Instances:
-        """Objects by ascending id: all, or those whose box meets an area. None yet: an empty table."""
-        return Instances.concatenate(list(self.iter_objects(slide_id, task, area=area)))
-
-    def iter_objects(self, slide_id: str, task: str, *, area: Rect | None = None) -> Iterator[Instances]:
-        """As ``objects``, 50,000 at a time, all as they were at the first."""
-        layer = find_layer(self._database, slide_id, task)
-        return iter(()) if layer is None else _objects.read_objects(self._database, layer.number, area=area)
-
-    def object_states(self, slide_id: str, task: str) -> ObjectStates:
-        """State and lock of every object, row by row with ``objects``."""
-        layer = find_layer(self._database, slide_id, task)
-        return _objects.read_states(self._database, NO_LAYER if layer is None else layer.number)
-
-    def counts(self, slide_id: str, task: str) -> ObjectCounts:
-        """How many objects there are, by state."""
-        layer = find_layer(self._database, slide_id, task)
-        return _objects.count_objects(self._database, NO_LAYER if layer is None else layer.number)
-
-    def next_free_id(self, slide_id: str, task: str) -> int:
-        """The smallest id that no object of the slide and task ever had, from 1."""
-        layer = find_layer(self._database, slide_id, task)
-        return 1 if layer is None else next_free_id(self._database, layer)
 
     def object_uuid(self, slide_id: str, task: str, object_id: int) -> uuid.UUID:
         """An object's name outside the project (UUID version 5)."""

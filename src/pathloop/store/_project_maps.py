@@ -1,5 +1,6 @@
 """The maps of a project's slides; what people said of tissue lies over what a model said."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,46 +34,38 @@ class Maps:
         return _maps.read_tissue(self._slide_folder(slide_id) / "tissue.zarr")
 
     def tissue(self, slide_id: str) -> TissueMap | None:
-        """The slide's tissue map, with what people said of its cells; None where there is neither."""
+        """The slide's tissue map, with what people said of its cells; None where there is neither.
+
+        Once cells were corrected, the map keeps the grid in which that was done; what a later model says in another
+        grid is taken from the middle of each cell.
+        """
         predicted = self.predicted_tissue(slide_id)
         cells = _reviewing.read_cells(self._database, slide_id)
-        if not cells:
+        grid = _reviewing.read_grid(self._database, slide_id, only_fixed=True)
+        if grid is None or (predicted is None and not cells):
             return predicted
-        [grid] = self._database.rows(
-            "SELECT cell_y, cell_x, origin_y, origin_x, height, width FROM tissue_grids JOIN slides USING (slide_id)"
-            " WHERE slide_id = ?",
-            (slide_id,),
-        )
-        cell_y, cell_x, origin_y, origin_x, height, width = grid
-        if predicted is None:
-            shape = (-(-(height - origin_y) // cell_y), -(-(width - origin_x) // cell_x))
-            blank = np.zeros((int(shape[0]), int(shape[1])), np.uint8)
-            predicted = TissueMap(blank, (), (), (cell_y, cell_x), (origin_y, origin_x), "")
-        return _laid_over(predicted, cells, (cell_y, cell_x), (origin_y, origin_x), self._tissue_colors())
+        [(height, width)] = self._database.rows("SELECT height, width FROM slides WHERE slide_id = ?", (slide_id,))
+        found = _in_grid(predicted, grid, (height, width))
+        return _laid_over(found, cells, self._tissue_colors()) if cells else found
 
     def set_tissue_grid(self, slide_id: str, cell_px: tuple[float, float], origin_px: tuple[float, float]) -> None:
-        """Say which grid rows and columns of `tissue_cells` count in; kept once a cell is stored.
+        """Say which grid rows and columns of `tissue_cells` count in; it stays once a cell was corrected.
 
         Raises
         ------
         UsageError
-            If cells are stored already that count in another grid.
+            If cells were corrected already, in another grid.
         """
         self._must_write()
-        found = self.tissue_grid(slide_id)
-        if found is not None and _reviewing.read_cells(self._database, slide_id):
-            if not np.allclose((*found[0], *found[1]), (*cell_px, *origin_px)):
-                raise UsageError(f"slide {slide_id!r}: cells were corrected in a grid of {found[0][0]:g} px")
-            return
-        self._database.rows(
-            "INSERT OR REPLACE INTO tissue_grids VALUES (?, ?, ?, ?, ?)", (slide_id, *cell_px, *origin_px)
-        )
+        grid = (cell_px, origin_px)
+        if not _reviewing.set_grid(self._database, slide_id, grid):
+            found = _reviewing.read_grid(self._database, slide_id)
+            if found is None or not _same_grid(found, grid):
+                raise UsageError(f"slide {slide_id!r}: cells of the tissue map were corrected in another grid")
 
     def tissue_grid(self, slide_id: str) -> tuple[tuple[float, float], tuple[float, float]] | None:
         """(y, x) size and origin of the cells that people correct, level-0 pixels; None where none was set."""
-        sql = "SELECT cell_y, cell_x, origin_y, origin_x FROM tissue_grids WHERE slide_id = ?"
-        found = self._database.rows(sql, (slide_id,))
-        return ((found[0][0], found[0][1]), (found[0][2], found[0][3])) if found else None
+        return _reviewing.read_grid(self._database, slide_id)
 
     def write_uncertainty(self, slide_id: str, uncertainty: UncertaintyMap) -> None:
         """Replace the slide's uncertainty map."""
@@ -93,33 +86,39 @@ class Maps:
         raise NotImplementedError
 
 
+def _same_grid(one: _reviewing.Grid, other: _reviewing.Grid) -> bool:
+    return bool(np.allclose((*one[0], *one[1]), (*other[0], *other[1])))
+
+
+def _in_grid(tissue: TissueMap | None, grid: _reviewing.Grid, shape: tuple[int, int]) -> TissueMap:
+    """A map in a grid: itself where it is in that grid, else what it says in the middle of the grid's cells."""
+    cell, origin = grid
+    if tissue is not None and _same_grid((tissue.cell_px, tissue.origin_px), grid):
+        return tissue
+    rows, cols = (max(math.ceil((shape[axis] - origin[axis]) / cell[axis]), 1) for axis in (0, 1))
+    codes = np.zeros((rows, cols), np.uint8)
+    if tissue is None:
+        return TissueMap(codes, (), (), cell, origin, "")
+    places = []
+    for axis, n in enumerate((rows, cols)):
+        middles = origin[axis] + (np.arange(n) + 0.5) * cell[axis]
+        places.append(np.floor((middles - tissue.origin_px[axis]) / tissue.cell_px[axis]).astype(int))
+    is_there = [(found >= 0) & (found < size) for found, size in zip(places, tissue.codes.shape, strict=True)]
+    codes[np.ix_(*is_there)] = tissue.codes[np.ix_(places[0][is_there[0]], places[1][is_there[1]])]
+    return replace(tissue, codes=codes, cell_px=cell, origin_px=origin)
+
+
 def _laid_over(
-    tissue: TissueMap,
-    cells: dict[tuple[int, int], TissueCell],
-    cell_px: tuple[float, float],
-    origin_px: tuple[float, float],
-    colors: dict[str, tuple[int, int, int]],
+    tissue: TissueMap, cells: dict[tuple[int, int], TissueCell], colors: dict[str, tuple[int, int, int]]
 ) -> TissueMap:
-    """A map with corrected cells: each of its cells takes what was said where its centre lies."""
+    """A map with corrected cells of its own grid."""
     legend = dict(zip(tissue.class_names, tissue.class_colors, strict=True))
     for cell in cells.values():
         legend.setdefault(cell.class_name, colors.get(cell.class_name, (120, 120, 120)))
     names = list(legend)
     codes, states = tissue.codes.copy(), np.zeros(tissue.codes.shape, np.uint8)
-    said_codes = {place: names.index(cell.class_name) + 1 for place, cell in cells.items()}
-    rows = _places(codes.shape[0], tissue.origin_px[0], tissue.cell_px[0], origin_px[0], cell_px[0])
-    cols = _places(codes.shape[1], tissue.origin_px[1], tissue.cell_px[1], origin_px[1], cell_px[1])
-    table: dict[int, dict[int, tuple[int, int]]] = {}
-    for place, cell in cells.items():
-        table.setdefault(place[0], {})[place[1]] = (said_codes[place], OBJECT_STATES.index(cell.state))
-    for index, row in enumerate(rows):
-        for position, col in enumerate(cols) if row in table else ():
-            if col in table[row]:
-                codes[index, position], states[index, position] = table[row][col]
+    for (row, col), cell in cells.items():
+        if row < codes.shape[0] and col < codes.shape[1]:
+            codes[row, col] = names.index(cell.class_name) + 1
+            states[row, col] = OBJECT_STATES.index(cell.state)
     return replace(tissue, codes=codes, class_names=tuple(names), class_colors=tuple(legend.values()), states=states)
-
-
-def _places(n: int, origin: float, size: float, other_origin: float, other_size: float) -> list[int]:
-    centres = origin + (np.arange(n) + 0.5) * size
-    places: list[int] = np.floor((centres - other_origin) / other_size).astype(int).tolist()
-    return places

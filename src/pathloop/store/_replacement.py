@@ -3,11 +3,11 @@
 The pyramid cannot change in one step, so it changes the way a database does: the chunks that will change are
 copied aside, a row in ``pending`` says so, the pyramid is written in place, and one transaction exchanges the object
 rows and deletes the ``pending`` row. Whatever ends before that is undone from the copies: at once after an error, and
-after a kill when the project is next opened for writing.
+after a kill when the project is next opened for writing. After that the copies are what an undo needs.
 """
 
+import contextlib
 import shutil
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,27 +15,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pathloop.core import Instances, ProjectError, Rect, TileGrid, UsageError
-from pathloop.rasters import LabelPyramid, open_label_pyramid, restore_chunks, save_chunks
-from pathloop.store._clock import now
+from pathloop.rasters import LabelPyramid, save_chunks
 from pathloop.store._database import Database
-from pathloop.store._layers import Layer
-from pathloop.store._objects import boxes_cut_by, count_reviewed, delete_free, insert_objects
+from pathloop.store._keeping import Kept
+from pathloop.store._landings import OWN, Landing, free_folder, mark_pending, record_landing, tidy, undo_pending
+from pathloop.store._layers import Layer, next_free_id
+from pathloop.store._objects import insert_objects, stash_replaced
+from pathloop.store._pixels import apply_waiting, cannot_write
+from pathloop.store._settling import Losses, settled
 
-__all__ = ["Replacement", "undo_pending"]
+__all__ = ["Overtaken", "Replacement"]
 
 CLEARED_PX = 512
 MAX_ID = 2**31 - 1
-KEPT_SHARE = 0.5  # a new object that loses more than this share of its pixels to kept objects is dropped
+
+
+class Overtaken(ProjectError):
+    """People corrected the layer while predictions came in; nothing of these is there, and they may be put in again."""
 
 
 class Replacement:
-    """Replaces the free objects (predicted, not locked) of a layer that lie wholly inside an area.
+    """Replaces the free objects of a layer that lie wholly inside an area.
 
-    Objects that the area's edge cuts are kept with all their pixels. A new object that lies on kept pixels loses
-    those; if it loses more than half of itself, it is dropped.
+    Free are objects that are predicted and not locked, of which nobody asked anything, and which have no pixel in a
+    region that is done for the task. All others are kept with all their pixels, like those that the area's edge cuts.
+    A new object loses the pixels that lie on kept objects or in done regions; if it loses more than half of itself,
+    it is dropped. It is dropped as well if more than half of it lies on predicted objects that a person deleted.
 
     Use it as a context: write every block of the area that has objects, in any order, then commit. Leaving the
-    context without a commit puts everything back as it was.
+    context without a commit puts everything back as it was. A commit is one entry of the journal, together with those
+    of the run's other tasks if nothing else was done between them.
 
     Parameters
     ----------
@@ -47,6 +56,8 @@ class Replacement:
         Level-0 pixels, not empty, inside the slide.
     first_id
         The new ids start here; see the attribute.
+    under_way
+        Replacements that are open, by layer; corrections of the layer end them.
 
     Attributes
     ----------
@@ -54,15 +65,18 @@ class Replacement:
         Every new id is at least this. It is the run's recorded first id, unless ids were given to others since.
     area : Rect
         What is replaced.
-
-    Raises
-    ------
-    ProjectError
-        If edited, accepted or locked objects lie in the area: they are never overwritten.
     """
 
     def __init__(
-        self, database: Database, pyramid: LabelPyramid, layer: Layer, *, run: int, area: Rect, first_id: int
+        self,
+        database: Database,
+        pyramid: LabelPyramid,
+        layer: Layer,
+        *,
+        run: int,
+        area: Rect,
+        first_id: int,
+        under_way: "dict[int, Replacement]",
     ) -> None:
         self.area = area
         self.first_id = first_id
@@ -70,18 +84,29 @@ class Replacement:
         self._pyramid = pyramid
         self._layer = layer
         self._run = run
-        self._is_open = False
-        self._clipped: set[int] = set()
-        self._kept_ids, self._kept_boxes = boxes_cut_by(database, layer.number, area)
+        self._under_way = under_way
+        self._is_open = self._is_overtaken = False
+        self._losses = Losses()
 
     def __enter__(self) -> Self:
-        self._refuse_reviewed()
-        save_chunks(self._pyramid, self.area, self._layer.before)
-        bounds = (self.area.y, self.area.x, self.area.bottom, self.area.right)
-        self._database.rows(
-            "INSERT INTO pending VALUES (?, ?, ?, ?, ?, ?, ?)", (self._layer.number, self._run, *bounds, now())
-        )
+        if self._layer.number in self._under_way:
+            raise UsageError(f"{self._layer.task} of slide {self._layer.slide_id!r} is being replaced already")
+        apply_waiting(self._database, self._layer)
+        self.first_id = max(self.first_id, next_free_id(self._database, self._layer))
+        self._kept = Kept(self._database, self._layer, self._pyramid, self.area)
+        self._folder = free_folder(self._database, self._layer)
+        saved = self._layer.journal / self._folder / "before"
+        try:
+            save_chunks(self._pyramid, self.area, saved)
+            with self._database.transaction():
+                mark_pending(self._database, self._layer, self._run, self.area, saved)
+        except BaseException as error:
+            shutil.rmtree(saved.parent, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise cannot_write(saved, error) from error
+            raise
         self._is_open = True
+        self._under_way[self._layer.number] = self
         try:
             self._clear()
         except BaseException:
@@ -95,8 +120,13 @@ class Replacement:
         if self._is_open:
             self._undo()
 
+    def give_way(self) -> None:
+        """End here: a person corrects the layer. What was written is taken back; going on raises `Overtaken`."""
+        self._is_overtaken = True
+        self._undo()
+
     def write(self, rect: Rect, labels: NDArray[Any]) -> None:
-        """Put new objects into level 0, except where kept objects lie.
+        """Put new objects into level 0, except where something is kept.
 
         Parameters
         ----------
@@ -109,6 +139,8 @@ class Replacement:
         ------
         UsageError
             If the rectangle leaves the area or an id is too small.
+        Overtaken
+            If the layer was corrected meanwhile.
         ProjectError
             If the pyramid cannot be written (drive full or gone).
         """
@@ -120,15 +152,19 @@ class Replacement:
             return
         if used.min() < self.first_id:
             raise UsageError(f"new ids start at {self.first_id}, got {used.min()}")
-        if _any_meets(self._kept_boxes, rect):
+        if used.max() > MAX_ID:
+            raise UsageError(f"new ids must lie in {self.first_id} .. {MAX_ID}")
+        new = labels.astype(np.int32)
+        self._losses.note_deleted(new, self._kept.deleted(rect))
+        blocked, kept_ids = self._kept.blocked(rect), self._kept.ids_in(rect)
+        with self._writing():
+            if kept_ids.size == 0:
+                self._pyramid.write(rect, self._losses.take(new, blocked))
+                return
             old = self._pyramid.read(rect)
             kept = (old != 0) & (old < self.first_id)
-            self._clipped.update(np.unique(labels[kept & (labels != 0)]).tolist())
-            labels = np.where(kept, old, labels)
-        try:
-            self._pyramid.write(rect, labels)
-        except OSError as error:
-            raise ProjectError(f"{self._pyramid.path}: cannot be written ({error.strerror or error})") from error
+            new = self._losses.take(new, kept if blocked is None else kept | blocked)
+            self._pyramid.write(rect, np.where(kept, old, new))
 
     def commit(self, instances: Instances) -> Instances:
         """Make the new objects the layer's truth.
@@ -147,79 +183,67 @@ class Replacement:
         ------
         UsageError
             If ids repeat or are too small, or boxes leave the area.
+        Overtaken
+            If the layer was corrected meanwhile; then nothing is changed.
         ProjectError
-            If reviewed objects came into the area meanwhile; then nothing is changed.
+            If something cannot be written; then nothing is changed.
         """
         self._check_open()
         self._check_instances(instances)
-        instances = self._settle(instances)
-        self._pyramid.build_levels(self.area)
-        bounds = (self.area.y, self.area.x, self.area.bottom, self.area.right)
-        layer = self._layer.number
-        with self._database.transaction():
-            self._refuse_reviewed()
-            delete_free(self._database, layer, self.area)
-            insert_objects(self._database, layer, self._run, instances)
-            next_id = int(instances.ids.max(initial=0)) + 1
-            self._database.rows("UPDATE layers SET next_id = max(next_id, ?) WHERE layer = ?", (next_id, layer))
-            self._database.rows(
-                "UPDATE run_layers SET replaced = 1 WHERE layer = ?1 AND run <> ?2"
-                ' AND bottom > ?3 AND top < ?5 AND "right" > ?4 AND "left" < ?6',
-                (layer, self._run, *bounds),
-            )
-            self._database.rows(
-                'UPDATE run_layers SET replaced = 0, first_id = ?, top = ?, "left" = ?, bottom = ?, "right" = ?'
-                " WHERE layer = ? AND run = ?",
-                (self.first_id, *bounds, layer, self._run),
-            )
-            self._database.rows("DELETE FROM pending WHERE layer = ?", (layer,))
+        with self._writing():
+            instances = settled(instances, self._losses, self._pyramid)
+            self._pyramid.build_levels(self.area)
+        try:
+            with self._database.transaction():
+                self._exchange(instances)
+        except BaseException:
+            self._undo()
+            raise
         self._is_open = False
-        shutil.rmtree(self._layer.before)
+        del self._under_way[self._layer.number]
+        tidy(self._database, [self._layer])  # this may have ended what could be done again
         return instances
 
-    def _refuse_reviewed(self) -> None:
-        reviewed = count_reviewed(self._database, self._layer.number, self.area)
-        if reviewed:
-            raise ProjectError(
-                f"{self._database.path.parent}: {reviewed} edited, accepted or locked {self._layer.task!r} objects of"
-                f" slide {self._layer.slide_id!r} lie in this area and are never overwritten; choose another --roi or"
-                " another project"
+    def _exchange(self, instances: Instances) -> None:
+        """The rows, the run's area, the entry of the journal; the caller's transaction."""
+        database, layer, area = self._database, self._layer.number, self.area
+        if self._kept.has_changed():
+            self._is_overtaken = True
+            raise self._overtaken()
+        bounds = (area.y, area.x, area.bottom, area.right)
+        own = f"SELECT {OWN} FROM run_layers WHERE layer = ? AND run = ?"
+        flags = {"own_before": database.rows(own, (layer, self._run))[0]}
+        flags["replaced"] = tuple(
+            row[0]
+            for row in database.rows(
+                "UPDATE run_layers SET replaced = 1 WHERE layer = ?1 AND run <> ?2 AND replaced = 0"
+                ' AND bottom > ?3 AND top < ?5 AND "right" > ?4 AND "left" < ?6 RETURNING run',
+                (layer, self._run, *bounds),
             )
+        )
+        database.rows(
+            'UPDATE run_layers SET replaced = 0, first_id = ?, top = ?, "left" = ?, bottom = ?, "right" = ?'
+            " WHERE layer = ? AND run = ?",
+            (self.first_id, *bounds, layer, self._run),
+        )
+        flags["own_after"] = database.rows(own, (layer, self._run))[0]
+        last_id, n = int(instances.ids.max(initial=self.first_id - 1)), len(instances)
+        landing = Landing(0, layer, self._run, area, self.first_id, last_id, n, flags, self._folder, "before")
+        entry = record_landing(database, self._layer, landing)
+        stash_replaced(database, layer, area, self._kept.ids, entry)
+        insert_objects(database, layer, self._run, instances)
+        database.rows("UPDATE layers SET next_id = max(next_id, ?) WHERE layer = ?", (last_id + 1, layer))
+        database.rows("DELETE FROM pending WHERE layer = ?", (layer,))
 
     def _clear(self) -> None:
         """Take the free objects out of level 0, where there are chunks at all."""
-        for tile in TileGrid(self.area, CLEARED_PX):
-            if (self._pyramid.path / "0" / "c" / str(tile.row) / str(tile.col)).exists():
-                labels = self._pyramid.read(tile.core)
-                labels[~np.isin(labels, self._kept_ids)] = 0
-                self._pyramid.write(tile.core, labels)
-
-    def _settle(self, instances: Instances) -> Instances:
-        """Measure objects that lost pixels anew; drop and erase those that lost more than half."""
-        clipped = np.flatnonzero(np.isin(instances.ids, np.fromiter(self._clipped, np.int64, len(self._clipped))))
-        if clipped.size == 0:
-            return instances
-        wanted = replace(
-            instances,
-            boxes=instances.boxes.copy(),
-            centroids=instances.centroids.copy(),
-            areas_px=instances.areas_px.copy(),
-        )
-        keep = np.ones(len(instances), np.bool_)
-        for row in clipped:
-            box = Rect.from_bounds(*(int(value) for value in instances.boxes[row]))
-            labels = self._pyramid.read(box)
-            rows, columns = np.nonzero(labels == instances.ids[row])
-            if rows.size < (1 - KEPT_SHARE) * instances.areas_px[row]:
-                keep[row] = False
-                labels[rows, columns] = 0
-                self._pyramid.write(box, labels)
-                continue
-            wanted.areas_px[row] = rows.size
-            wanted.centroids[row] = rows.mean() + box.y, columns.mean() + box.x
-            top, left = rows.min() + box.y, columns.min() + box.x
-            wanted.boxes[row] = top, left, rows.max() + box.y + 1, columns.max() + box.x + 1
-        return wanted.take(keep)
+        with self._writing():
+            for tile in TileGrid(self.area, CLEARED_PX):
+                if (self._pyramid.path / "0" / "c" / str(tile.row) / str(tile.col)).exists():
+                    labels = self._pyramid.read(tile.core)
+                    free = (labels != 0) & ~np.isin(labels, self._kept.ids_in(tile.core))
+                    if free.any():
+                        self._pyramid.write(tile.core, np.where(free, np.int32(0), labels))
 
     def _check_instances(self, instances: Instances) -> None:
         if len(instances) == 0:
@@ -233,30 +257,26 @@ class Replacement:
             raise UsageError(f"a new object's box reaches beyond the area {self.area} that is replaced")
 
     def _check_open(self) -> None:
+        if self._is_overtaken:
+            raise self._overtaken()
         if not self._is_open:
             raise UsageError("this replacement is over, or was not entered with 'with'")
 
+    def _overtaken(self) -> Overtaken:
+        return Overtaken(
+            f"{self._database.path.parent}: {self._layer.task} of slide {self._layer.slide_id!r} were corrected while"
+            " predictions came in; put these in again"
+        )
+
+    @contextlib.contextmanager
+    def _writing(self) -> Any:
+        try:
+            yield
+        except OSError as error:
+            raise cannot_write(self._pyramid.path, error) from error
+
     def _undo(self) -> None:
         self._is_open = False
-        _put_back(self._database, self._layer, self.area)
-
-
-def undo_pending(database: Database, layers: list[Layer]) -> None:
-    """Undo every replacement that a kill interrupted; remove copies that are no longer needed."""
-    pending = {row[0]: row[1:] for row in database.rows('SELECT layer, top, "left", bottom, "right" FROM pending')}
-    for layer in layers:
-        if layer.number in pending:
-            _put_back(database, layer, Rect.from_bounds(*pending[layer.number]))
-        elif layer.before.exists():
-            shutil.rmtree(layer.before)
-
-
-def _put_back(database: Database, layer: Layer, area: Rect) -> None:
-    restore_chunks(open_label_pyramid(layer.labels, write=True), area, layer.before)
-    database.rows("DELETE FROM pending WHERE layer = ?", (layer.number,))
-    shutil.rmtree(layer.before)
-
-
-def _any_meets(boxes: NDArray[np.int64], rect: Rect) -> bool:
-    top, left, bottom, right = boxes.T
-    return bool(((bottom > rect.y) & (top < rect.bottom) & (right > rect.x) & (left < rect.right)).any())
+        self._under_way.pop(self._layer.number, None)
+        undo_pending(self._database, [self._layer])
+        shutil.rmtree(self._layer.journal / self._folder, ignore_errors=True)

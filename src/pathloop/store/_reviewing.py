@@ -1,137 +1,33 @@
-"""What people say, as rows: objects, cells of the tissue map, regions and flags; read, checked and changed."""
+"""What people say, as rows: cells of the tissue map, regions and flags; read, checked and changed."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pathloop.core import ProjectError, Rect, UsageError
 from pathloop.store._changes_json import region_from_values, region_values
 from pathloop.store._database import Database
-from pathloop.store._edits import CellChange, FlagChange, ObjectChange, RegionChange
-from pathloop.store._objects import LAYER_STEP
-from pathloop.store._review_records import Flag, ObjectRow, Region, TissueCell
+from pathloop.store._edits import CellChange, FlagChange, RegionChange
+from pathloop.store._review_records import Flag, Region, TissueCell
+from pathloop.store._words import named
 
 __all__ = [
+    "Grid",
     "change_cells",
     "change_flags",
-    "change_objects",
     "change_regions",
     "free_region_id",
     "read_cells",
     "read_flags",
-    "read_object_rows",
+    "read_grid",
+    "read_region",
     "read_regions",
+    "set_grid",
 ]
 
-ASKED_AT_ONCE = 500
-_ROW = (
-    'top, "left", bottom, "right", centroid_y, centroid_x, area_px, class_code, class_probability, confidence,'
-    " state, locked, run"
-)
 _REGION = (
     'region, slide_id, top, "left", bottom, "right", origin, rank, score, reasons, holdout, states, assigned, flag'
 )
-
-
-def read_object_rows(database: Database, layer: int, ids: Iterable[int]) -> dict[int, ObjectRow]:
-    """The rows of some objects of a layer; ids that are not there are left out."""
-    wanted = list(ids)
-    found: dict[int, ObjectRow] = {}
-    for start in range(0, len(wanted), ASKED_AT_ONCE):
-        keys = [layer * LAYER_STEP + number for number in wanted[start : start + ASKED_AT_ONCE]]
-        marks = ",".join("?" * len(keys))
-        for number, *values in database.rows(f"SELECT id, {_ROW} FROM objects WHERE object IN ({marks})", keys):
-            found[number] = _object_row(values)
-    return found
-
-
-def _object_row(values: Sequence[Any]) -> ObjectRow:
-    top, left, bottom, right, y, x, area, code, probability, confidence, state, locked, run = values
-    return ObjectRow((top, left, bottom, right), (y, x), area, code, probability, confidence, state, bool(locked), run)
-
-
-def change_objects(database: Database, layer: int, changes: Sequence[ObjectChange], *, is_free: bool) -> None:
-    """Change rows of a layer; the caller's transaction.
-
-    Parameters
-    ----------
-    changes
-        Of this layer.
-    is_free
-        Whether locked objects may be changed (undo and redo: it was allowed then).
-
-    Raises
-    ------
-    ProjectError
-        If a row is not what the change says it was, or an object is locked.
-    """
-    present = read_object_rows(database, layer, [one.id for one in changes])
-    for one in changes:
-        if not _same(present.get(one.id), one.before):
-            raise ProjectError(
-                f"{database.path.parent}: {one.task} {one.id} was changed by something else meanwhile; open the region"
-                " again"
-            )
-        if not is_free and one.before is not None and one.before.locked and not _only_unlocks(one):
-            raise ProjectError(f"{one.task} {one.id} is locked; unlock it first")
-    keys = [(layer * LAYER_STEP + one.id,) for one in changes]
-    for table in ("objects", "boxes"):
-        database.many(f"DELETE FROM {table} WHERE object = ?", iter(keys))
-    kept = [(one.id, one.after) for one in changes if one.after is not None]
-    database.many(
-        "INSERT INTO objects (object, layer, id, class_code, class_probability, confidence, state, locked, area_px,"
-        ' centroid_y, centroid_x, top, "left", bottom, "right", run) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)',
-        iter([_values(layer, number, row) for number, row in kept]),
-    )
-    database.many(
-        f"INSERT INTO boxes VALUES (?, {layer}, {layer}, ?, ?, ?, ?)",
-        iter(
-            [
-                (layer * LAYER_STEP + number, row.box[0], row.box[2] - 1, row.box[1], row.box[3] - 1)
-                for number, row in kept
-            ]
-        ),
-    )
-
-
-def _values(layer: int, number: int, row: ObjectRow) -> tuple[Any, ...]:
-    return (
-        layer * LAYER_STEP + number,
-        layer,
-        number,
-        row.class_code,
-        row.class_probability,
-        row.confidence,
-        row.state,
-        int(row.locked),
-        row.area_px,
-        *row.centroid,
-        *row.box,
-        row.run,
-    )
-
-
-def _same(one: ObjectRow | None, other: ObjectRow | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return (one.box, one.area_px, one.class_code, one.state, one.locked) == (
-        other.box,
-        other.area_px,
-        other.class_code,
-        other.state,
-        other.locked,
-    )
-
-
-def _only_unlocks(change: ObjectChange) -> bool:
-    before, after = change.before, change.after
-    return (
-        before is not None
-        and after is not None
-        and not after.locked
-        and (before.box, before.area_px, before.class_code, before.state)
-        == (after.box, after.area_px, after.class_code, after.state)
-    )
 
 
 def read_cells(database: Database, slide_id: str) -> dict[tuple[int, int], TissueCell]:
@@ -140,8 +36,34 @@ def read_cells(database: Database, slide_id: str) -> dict[tuple[int, int], Tissu
     return {(row, col): TissueCell(name, state) for row, col, name, state in database.rows(sql, (slide_id,))}
 
 
+Grid = tuple[tuple[float, float], tuple[float, float]]
+
+
+def read_grid(database: Database, slide_id: str, *, only_fixed: bool = False) -> Grid | None:
+    """(y, x) size and origin of the cells that people correct, level-0 pixels.
+
+    None where none was set, or on request where no cell was ever corrected in it.
+    """
+    sql = "SELECT cell_y, cell_x, origin_y, origin_x FROM tissue_grids WHERE slide_id = ? AND is_used >= ?"
+    found = database.rows(sql, (slide_id, int(only_fixed)))
+    return ((found[0][0], found[0][1]), (found[0][2], found[0][3])) if found else None
+
+
+def set_grid(database: Database, slide_id: str, grid: Grid) -> bool:
+    """Set the grid of cells; False where cells were corrected already, and nothing is changed."""
+    sql = (
+        "INSERT INTO tissue_grids (slide_id, cell_y, cell_x, origin_y, origin_x) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO"
+        " UPDATE SET cell_y = excluded.cell_y, cell_x = excluded.cell_x, origin_y = excluded.origin_y,"
+        " origin_x = excluded.origin_x WHERE is_used = 0 RETURNING 1"
+    )
+    return bool(database.rows(sql, (slide_id, *grid[0], *grid[1])))
+
+
 def change_cells(database: Database, slide_id: str, changes: Sequence[CellChange]) -> None:
     """Change cells; the caller's transaction. ProjectError if one is not what the change says it was."""
+    if not changes:
+        return
+    database.rows("UPDATE tissue_grids SET is_used = 1 WHERE slide_id = ? AND is_used = 0", (slide_id,))
     present = read_cells(database, slide_id)
     for one in changes:
         if present.get((one.row, one.col)) != one.before:
@@ -164,7 +86,12 @@ def read_flags(database: Database, slide_id: str, task: str | None = None) -> li
 
 
 def change_flags(database: Database, layer: int, changes: Sequence[FlagChange]) -> None:
-    """Change flags of a layer's objects; the caller's transaction."""
+    """Change flags of a layer's objects; the caller's transaction. ProjectError if one is not what it was."""
+    for one in changes:
+        found = database.rows("SELECT comment FROM flags WHERE layer = ? AND id = ?", (layer, one.id))
+        if (found[0][0] if found else None) != (one.before.comment if one.before else None):
+            name = named(one.task, one.id)
+            raise ProjectError(f"{database.path.parent}: the question about {name} was changed meanwhile")
     database.many("DELETE FROM flags WHERE layer = ? AND id = ?", iter([(layer, one.id) for one in changes]))
     kept = [(layer, one.id, one.after.comment, one.after.who, one.after.at) for one in changes if one.after]
     database.many("INSERT INTO flags VALUES (?, ?, ?, ?, ?)", iter(kept))
@@ -174,6 +101,12 @@ def read_regions(database: Database, slide_id: str | None = None) -> list[Region
     """Regions by rank, those without one last, then by number."""
     sql = f"SELECT {_REGION} FROM regions WHERE ?1 IS NULL OR slide_id = ?1 ORDER BY rank IS NULL, rank, region"
     return [_region(row) for row in database.rows(sql, (slide_id,))]
+
+
+def read_region(database: Database, number: int) -> Region | None:
+    """One region, None if there is none."""
+    found = database.rows(f"SELECT {_REGION} FROM regions WHERE region = ?", (number,))
+    return _region(found[0]) if found else None
 
 
 def _region(row: Sequence[Any]) -> Region:
@@ -218,8 +151,7 @@ def change_regions(database: Database, changes: Sequence[RegionChange]) -> None:
         If a region is not what the change says it was.
     """
     for one in changes:
-        found = database.rows(f"SELECT {_REGION} FROM regions WHERE region = ?", (one.id,))
-        if (_region(found[0]) if found else None) != one.before:
+        if read_region(database, one.id) != one.before:
             raise ProjectError(f"{database.path.parent}: region {one.id} was changed by something else meanwhile")
         if one.before and one.after and one.before.holdout != one.after.holdout:
             raise UsageError(f"region {one.id}: whether a region is held out never changes")

@@ -3,6 +3,8 @@
 import sqlite3
 from collections.abc import Mapping
 
+from pathloop.store._journal_schema import JOURNAL
+
 __all__ = ["MIGRATIONS", "OBJECT_STATES", "SCHEMA_VERSION", "create_tables", "migrate"]
 
 OBJECT_STATES = ("predicted", "edited", "accepted")
@@ -105,102 +107,6 @@ CREATE TABLE objects (
 CREATE INDEX reviewed_objects ON objects (layer) WHERE state <> 'predicted' OR locked = 1;
 """
 
-# What people do, since version 2. The journal only grows: an undo is an entry too.
-_JOURNAL = (
-    # the last entry whose pixels are in the layer's pyramid
-    "ALTER TABLE layers ADD COLUMN applied INTEGER NOT NULL DEFAULT 0",
-    """
-    CREATE TABLE journal (
-        entry    INTEGER PRIMARY KEY AUTOINCREMENT,
-        slide_id TEXT NOT NULL REFERENCES slides,
-        kind     TEXT NOT NULL CHECK (kind IN ('edit', 'run', 'import', 'merge', 'undo', 'redo')),
-        tool     TEXT NOT NULL,
-        target   INTEGER REFERENCES journal,
-        summary  TEXT NOT NULL,
-        who      TEXT NOT NULL,
-        at       TEXT NOT NULL,
-        models   TEXT NOT NULL
-    )
-    """,
-    "CREATE INDEX journal_by_slide ON journal (slide_id, entry)",
-    # ids of a rectangle, before and after; zstd
-    """
-    CREATE TABLE journal_pixels (
-        entry  INTEGER NOT NULL REFERENCES journal,
-        layer  INTEGER NOT NULL REFERENCES layers,
-        top    INTEGER NOT NULL,
-        left   INTEGER NOT NULL,
-        bottom INTEGER NOT NULL,
-        right  INTEGER NOT NULL,
-        ids    BLOB NOT NULL,
-        PRIMARY KEY (entry, layer, top, left)
-    ) WITHOUT ROWID
-    """,
-    # everything else that an entry changes; zstd of JSON
-    "CREATE TABLE journal_rows (entry INTEGER PRIMARY KEY REFERENCES journal, changes BLOB NOT NULL)",
-    # what the last undo or redo of a run's landing needs; the chunks lie in slides/<id>/journal/<entry>
-    """
-    CREATE TABLE journal_runs (
-        entry  INTEGER NOT NULL REFERENCES journal,
-        layer  INTEGER NOT NULL REFERENCES layers,
-        run    INTEGER NOT NULL REFERENCES runs,
-        top    INTEGER NOT NULL,
-        left   INTEGER NOT NULL,
-        bottom INTEGER NOT NULL,
-        right  INTEGER NOT NULL,
-        PRIMARY KEY (entry, layer)
-    ) WITHOUT ROWID
-    """,
-    """
-    CREATE TABLE regions (
-        region   INTEGER PRIMARY KEY,
-        slide_id TEXT NOT NULL REFERENCES slides,
-        top      INTEGER NOT NULL,
-        left     INTEGER NOT NULL,
-        bottom   INTEGER NOT NULL,
-        right    INTEGER NOT NULL,
-        origin   TEXT NOT NULL,
-        rank     INTEGER,
-        score    REAL NOT NULL,
-        reasons  TEXT NOT NULL,
-        holdout  INTEGER NOT NULL CHECK (holdout IN (0, 1)),
-        states   TEXT NOT NULL,
-        assigned TEXT NOT NULL,
-        flag     TEXT
-    )
-    """,
-    """
-    CREATE TABLE flags (
-        layer   INTEGER NOT NULL REFERENCES layers,
-        id      INTEGER NOT NULL,
-        comment TEXT NOT NULL,
-        who     TEXT NOT NULL,
-        at      TEXT NOT NULL,
-        PRIMARY KEY (layer, id)
-    ) WITHOUT ROWID
-    """,
-    # what people said of cells of the tissue map, and the grid that they saw
-    """
-    CREATE TABLE tissue_cells (
-        slide_id   TEXT NOT NULL REFERENCES slides,
-        row        INTEGER NOT NULL,
-        col        INTEGER NOT NULL,
-        class_name TEXT NOT NULL,
-        state      TEXT NOT NULL CHECK (state IN ('edited', 'accepted')),
-        PRIMARY KEY (slide_id, row, col)
-    ) WITHOUT ROWID
-    """,
-    """
-    CREATE TABLE tissue_grids (
-        slide_id TEXT PRIMARY KEY REFERENCES slides,
-        cell_y   REAL NOT NULL,
-        cell_x   REAL NOT NULL,
-        origin_y REAL NOT NULL,
-        origin_x REAL NOT NULL
-    ) WITHOUT ROWID
-    """,
-)
-
 # the same box as in objects, inclusive and with the layer as a dimension, so that one look-up serves any area
 _BOX_TREE = "CREATE VIRTUAL TABLE boxes USING rtree_i32(object, layer_min, layer_max, top, bottom, left, right)"
 _BOX_TABLE = """
@@ -211,7 +117,7 @@ CREATE TABLE boxes (
 """
 
 # version -> the statements that make it from the version before; a row a past change of the tables
-MIGRATIONS: dict[int, tuple[str, ...]] = {2: _JOURNAL}
+MIGRATIONS: dict[int, tuple[str, ...]] = {2: JOURNAL}
 SCHEMA_VERSION = 2
 
 

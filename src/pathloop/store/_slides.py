@@ -99,7 +99,10 @@ def _check_unchanged(database: Database, known: SlideRecord, wanted: SlideRecord
     )
     if same_scale and known.shape == wanted.shape:
         return
-    sql = "SELECT 1 FROM run_layers JOIN layers USING (layer) WHERE slide_id = ? AND top IS NOT NULL LIMIT 1"
+    sql = (
+        "SELECT 1 FROM run_layers JOIN layers USING (layer) WHERE slide_id = ?1 AND top IS NOT NULL"
+        " UNION ALL SELECT 1 FROM journal_pixels JOIN layers USING (layer) WHERE slide_id = ?1 LIMIT 1"
+    )
     if not database.rows(sql, (known.slide_id,)):
         return
     if known.shape != wanted.shape:

@@ -10,7 +10,19 @@ from pathloop.core import Rect, StrictConfig, UsageError, one_line
 from pathloop.loop import DEFAULT_TILE_PX
 from pathloop.networks import DEFAULT_MODEL
 
-__all__ = ["Gentleness", "Look", "Order", "Prepare", "Quit", "Request", "SegmentRun", "job_of", "parse_request", "rect"]
+__all__ = [
+    "Gentleness",
+    "Look",
+    "Maps",
+    "Order",
+    "Prepare",
+    "Quit",
+    "Request",
+    "SegmentRun",
+    "job_of",
+    "parse_request",
+    "rect",
+]
 
 Box = tuple[int, int, int, int]
 """[y, x, height, width], level-0 pixels."""
@@ -54,6 +66,27 @@ class SegmentRun(StrictConfig):
         return self
 
 
+class Maps(StrictConfig):
+    """Write the network's maps of a region; the meaning is that of `loop.MapsRequest`."""
+
+    do: Literal["maps"]
+    job: int
+    slide: Path
+    rect: Box
+    folder: Path
+    um_per_px: float | None = None
+    model: str = DEFAULT_MODEL
+    device: str = "auto"
+    tasks: tuple[str, ...] | None = None
+    first: Box | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for box in (self.rect, self.first):
+            rect(box)
+        return self
+
+
 class Look(StrictConfig):
     """The view moved."""
 
@@ -67,7 +100,7 @@ class Look(StrictConfig):
 
 
 class Order(StrictConfig):
-    """What a run that was asked for shall do."""
+    """What a run, or with ``cancel`` a request for maps, that was asked for shall do."""
 
     do: Literal["pause", "resume", "cancel"]
     job: int
@@ -86,7 +119,7 @@ class Quit(StrictConfig):
     do: Literal["quit"]
 
 
-Request = Prepare | SegmentRun | Look | Order | Gentleness | Quit
+Request = Prepare | SegmentRun | Maps | Look | Order | Gentleness | Quit
 
 _READER: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="do")])
 

@@ -16,9 +16,11 @@ from pathloop.core import Assembled, Event, Failed, RunCancelled, UsageError, Wo
 from pathloop.worker._engines import Engines
 from pathloop.worker._failures import failure
 from pathloop.worker._gentle import Gentle, lower_priority
+from pathloop.worker._maps import MapsDesk
 from pathloop.worker._requests import (
     Gentleness,
     Look,
+    Maps,
     Order,
     Prepare,
     Request,
@@ -48,6 +50,7 @@ def serve() -> NoReturn:
     sys.stdout = sys.stderr
     server = Server(events)
     threading.Thread(target=_listen, args=(server, requests), name="requests", daemon=True).start()
+    threading.Thread(target=server.make_maps, name="maps", daemon=True).start()
     server.work()
 
 
@@ -72,7 +75,7 @@ class Accepted:
 
 
 class Server:
-    """Takes requests in one thread and works on them in another.
+    """Takes requests in one thread and works on them in others: on maps in one of their own.
 
     Parameters
     ----------
@@ -87,6 +90,7 @@ class Server:
         self._accepted: list[Accepted] = []
         self._queue: queue.SimpleQueue[Accepted] = queue.SimpleQueue()
         self._engines = Engines()
+        self._desk = MapsDesk(self._engines, self._emit)
         self._gentle = Gentle()
 
     def take(self, line: bytes) -> bool:
@@ -109,20 +113,27 @@ class Server:
     def _act(self, request: Request) -> bool:
         if isinstance(request, Prepare | SegmentRun):
             self._accept(request)
+        elif isinstance(request, Maps):
+            self._desk.ask(request)
         elif isinstance(request, Gentleness):
             self._gentle.set(on=request.on)
         elif isinstance(request, Look):
             for run in self._runs():
                 run.scheduler.look(rect(request.view))
         elif isinstance(request, Order):
-            for run in self._runs():
-                if run.request.job == request.job:
-                    {"pause": run.scheduler.pause, "resume": run.scheduler.resume, "cancel": run.scheduler.cancel}[
-                        request.do
-                    ]()
+            self._order(request)
         else:
             return False
         return True
+
+    def _order(self, order: Order) -> None:
+        if order.do == "cancel":
+            self._desk.cancel(order.job)
+        for run in self._runs():
+            if run.request.job == order.job:
+                {"pause": run.scheduler.pause, "resume": run.scheduler.resume, "cancel": run.scheduler.cancel}[
+                    order.do
+                ]()
 
     def _runs(self) -> list[Accepted]:
         with self._accepting:
@@ -143,6 +154,10 @@ class Server:
         with self._accepting:
             self._accepted.append(accepted)
         self._queue.put(accepted)
+
+    def make_maps(self) -> NoReturn:
+        """Do one request for maps after the other, for ever; runs give way to it."""
+        self._desk.work()
 
     def work(self) -> NoReturn:
         """Do one job after the other, for ever."""

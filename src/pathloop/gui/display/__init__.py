@@ -3,6 +3,7 @@
 from pathloop.gui.display._codes import CodeLevel, CodePyramid, Look, Style
 from pathloop.gui.display._copies import MAX_COPY_PX
 from pathloop.gui.display._id_levels import IdLevel, IdPyramid
+from pathloop.gui.display._layer_stack import scale_and_units
 from pathloop.gui.display._lookup import FrameIndex, Lookup
 from pathloop.gui.display._map_layers import TISSUE, UNCERTAINTY
 from pathloop.gui.display._modes import COLOUR_BY, ColourBy, Colouring, colour
@@ -30,4 +31,5 @@ __all__ = [
     "Style",
     "colour",
     "pattern_tile",
+    "scale_and_units",
 ]

@@ -46,6 +46,7 @@ class LayerStack:
         self._layers: dict[str, Any] = {}
         self._cells: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._hidden_by: set[str] = set()
+        self._covered: set[str] = set()
         self._asked: dict[str, bool] = {}  # what was asked for last; the user may have chosen otherwise
         self._before: dict[str, bool] = {}  # what to go back to when nothing hides the stack any more
         self._deleted: set[str] = set()
@@ -85,7 +86,7 @@ class LayerStack:
         self._cells[key] = np.asarray(cell, float), np.asarray(origin, float)
         self._place(key, layer)
         self._before[key] = self._asked.setdefault(key, True)
-        layer.visible = self._before[key] and not self._hidden_by
+        layer.visible = self._before[key] and not self._hidden_by and key not in self._covered
         self._deleted.discard(key)
         self._layers[key] = layer
         layers = self._viewer.layers
@@ -125,7 +126,8 @@ class LayerStack:
 
     def visible(self, key: str) -> bool:
         """Whether a layer is there and shown, or would be if nothing hid the stack."""
-        return key in self._layers and (self._before[key] if self._hidden_by else bool(self._layers[key].visible))
+        hidden = self._hidden_by or key in self._covered
+        return key in self._layers and (self._before[key] if hidden else bool(self._layers[key].visible))
 
     def is_deleted(self, key: str) -> bool:
         """Whether the user has deleted a layer, and has not hidden and shown it by other means since."""
@@ -138,8 +140,21 @@ class LayerStack:
         if self._asked.get(key, True) == visible:
             return
         self._asked[key] = self._before[key] = visible
-        if key in self._layers and not self._hidden_by:
+        if key in self._layers and not self._hidden_by and key not in self._covered:
             self._layers[key].visible = visible
+
+    def cover(self, key: str, *, covered: bool) -> None:
+        """Hide one layer while another one stands for it."""
+        if (key in self._covered) == covered:
+            return
+        if covered:
+            if key in self._layers and not self._hidden_by:
+                self._before[key] = bool(self._layers[key].visible)
+            self._covered.add(key)
+        else:
+            self._covered.discard(key)
+        if key in self._layers and not self._hidden_by:
+            self._layers[key].visible = self._before[key] and not covered
 
     def hide_all(self, reason: str, *, hidden: bool) -> None:
         """Hide all layers for a reason; once no reason is left each is as it was before."""
@@ -148,9 +163,9 @@ class LayerStack:
         if bool(self._hidden_by) == was:
             return
         for key, layer in self._layers.items():
-            if hidden:
+            if hidden and key not in self._covered:
                 self._before[key] = bool(layer.visible)
-            visible = not hidden and self._before[key]
+            visible = not hidden and self._before[key] and key not in self._covered
             if layer.visible != visible:
                 layer.visible = visible
 
@@ -160,7 +175,7 @@ class LayerStack:
         """Take a layer away, if it is there."""
         layer = self._layers.pop(key, None)
         if layer is not None:
-            if not self._hidden_by:
+            if not self._hidden_by and key not in self._covered:
                 self._asked[key] = bool(layer.visible)
             self._viewer.layers.remove(layer)
 

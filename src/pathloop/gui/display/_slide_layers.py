@@ -184,6 +184,10 @@ class SlideLayers:
             else:
                 self._maps.bring_back(task)
 
+    def hide_task(self, task: str, *, hidden: bool) -> None:
+        """Hide the layer of a task while another layer stands for it."""
+        self._stack.cover(task, covered=hidden)
+
     def is_visible(self, task: str) -> bool:
         """Whether the layer of a task or map is there and shown, but for `peek` and `set_visible`."""
         return self._stack.visible(task)
@@ -237,11 +241,7 @@ class SlideLayers:
         ids
             What `read_ids` gave for the same area, where that was read in a thread; None: read here.
 
-        Returns
-        -------
-        napari.layers.Labels
-
-        Raises UsageError as `read_ids` does.
+        Gives the napari layer; raises UsageError as `read_ids` does.
         """
         area = area_to_copy(rect, self._shape)
         pixels = self.read_ids(task, area) if ids is None else ids

@@ -1,5 +1,6 @@
 """What the user has set in napari's preferences, with defaults where napari's settings are not at hand."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
@@ -59,6 +60,8 @@ class GuiSettings:
     reading: ReadingSettings = field(default_factory=ReadingSettings)
     running: RunningSettings = field(default_factory=RunningSettings)
     view: ViewSettings = field(default_factory=ViewSettings)
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Keys that the user chose, by action; what is not named is as by default."""
 
 
 def read_settings() -> GuiSettings:
@@ -71,8 +74,15 @@ def read_settings() -> GuiSettings:
         return GuiSettings()
     sections = {}
     for section in fields(GuiSettings):
+        if section.name == "keys":
+            continue
         default = getattr(GuiSettings(), section.name)
         own = getattr(found, section.name, None)
         values = {one.name: getattr(own, one.name, getattr(default, one.name)) for one in fields(default)}
         sections[section.name] = type(default)(**values)
-    return GuiSettings(**sections)
+    return GuiSettings(**sections, keys=_texts(getattr(found, "keys", None)))
+
+
+def _texts(section: Any) -> dict[str, str]:
+    values = section.model_dump() if hasattr(section, "model_dump") else {}
+    return {name: value for name, value in values.items() if isinstance(value, str)}

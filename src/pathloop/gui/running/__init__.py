@@ -4,7 +4,7 @@ from pathloop.gui.running._conductor import Conductor, State
 from pathloop.gui.running._places import PLACES, Place, PlaceChoice, drawn_regions, start_drawing_regions
 from pathloop.gui.running._presenter import Button, RunPresenter, RunView
 from pathloop.gui.running._progress import duration, estimate, progress_text
-from pathloop.gui.running._start import Command
+from pathloop.gui.running._start import Command, place_in_project
 from pathloop.gui.running._words import card_text
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "drawn_regions",
     "duration",
     "estimate",
+    "place_in_project",
     "progress_text",
     "start_drawing_regions",
 ]

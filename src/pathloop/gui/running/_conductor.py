@@ -30,7 +30,7 @@ from pathloop.gui.running._progress import progress_text
 from pathloop.gui.running._recorder import RunRecorder
 from pathloop.gui.running._start import Command, NewestOnly, place_in_project, request_of
 from pathloop.gui.running._watch import ViewWatch, visible
-from pathloop.loop import WorkerClient
+from pathloop.loop import MapsRequest, WorkerClient
 
 __all__ = ["Command", "Conductor", "State"]
 
@@ -55,6 +55,8 @@ class Conductor:
     def __init__(self, session: Session, make_client: Callable[..., WorkerClient] = WorkerClient) -> None:
         self.state: State = "idle"
         self.live_wanted = False
+        self.listeners: list[Callable[[int, Event], bool]] = []
+        """Asked first whether an event of the worker is theirs."""
         self._session = session
         self._post = session.background.post
         self._client = make_client(
@@ -121,6 +123,15 @@ class Conductor:
         elif not on and self.state in ("idle", "live"):
             self._end_live()
         self.changed.emit()
+
+    def maps(self, request: MapsRequest) -> int:
+        """Have the network look at a window; its events go to `listeners`. The number of the job."""
+        self._client.start()
+        return self._client.maps(request)
+
+    def cancel_job(self, job: int) -> None:
+        """Have the worker forget a job that is nobody's run."""
+        self._client.cancel(job)
 
     def pause(self) -> None:
         """Let the run rest."""
@@ -202,6 +213,8 @@ class Conductor:
     # what the worker tells
 
     def _on_event(self, job: int, event: Event) -> None:
+        if any(hear(job, event) for hear in self.listeners):
+            return
         if self.computing.hear(job, event):
             self.changed.emit()
         elif job == self._job and type(event) in self._handlers:

@@ -1,5 +1,7 @@
 """Cells of the tissue map."""
 
+import contextlib
+import math
 from collections import Counter
 from collections.abc import Mapping
 
@@ -43,11 +45,10 @@ def set_cells(
         raise UsageError(f"a cell is edited or accepted, not {state!r}")
     _ensure_grid(project, slide_id)
     tissue = project.tissue(slide_id)
-    if tissue is not None:
-        rows, cols = tissue.codes.shape
-        outside = next((one for one in cells if not (0 <= one[0] < rows and 0 <= one[1] < cols)), None)
-        if outside is not None:
-            raise UsageError(f"the tissue map has {rows} x {cols} cells, none at row {outside[0]}, column {outside[1]}")
+    rows, cols = _grid_shape(project, slide_id) if tissue is None else tissue.codes.shape
+    outside = next((one for one in cells if not (0 <= one[0] < rows and 0 <= one[1] < cols)), None)
+    if outside is not None:
+        raise UsageError(f"the tissue map has {rows} x {cols} cells, none at row {outside[0]}, column {outside[1]}")
     present = project.tissue_cells(slide_id)
     changes = []
     for place, name in sorted(cells.items()):
@@ -58,7 +59,7 @@ def set_cells(
     if not changes:
         return None
     colors = {} if tissue is None else dict(zip(tissue.class_names, tissue.class_colors, strict=True))
-    for name in {one.after.class_name for one in changes if one.after}:
+    for name in dict.fromkeys(one.after.class_name for one in changes if one.after):
         project.class_code("tissue", name, colors.get(name))
     counts = Counter(one.after.class_name if one.after else "as predicted" for one in changes)
     words = ", ".join(f"{n} {'cell' if n == 1 else 'cells'} {name}" for name, n in counts.most_common())
@@ -68,10 +69,16 @@ def set_cells(
 
 
 def _ensure_grid(project: Project, slide_id: str) -> None:
-    if project.tissue_grid(slide_id) is not None and project.tissue_cells(slide_id):
-        return
     predicted = project.predicted_tissue(slide_id)
     if predicted is not None:
-        project.set_tissue_grid(slide_id, predicted.cell_px, predicted.origin_px)
+        with contextlib.suppress(UsageError):  # fixed since cells were corrected: the map keeps that grid
+            project.set_tissue_grid(slide_id, predicted.cell_px, predicted.origin_px)
     elif project.tissue_grid(slide_id) is None:
         raise UsageError(f"slide {slide_id!r} has no tissue map yet: segment it, or set a grid first")
+
+
+def _grid_shape(project: Project, slide_id: str) -> tuple[int, int]:
+    grid, shape = project.tissue_grid(slide_id), project.slide(slide_id).shape
+    assert grid is not None
+    rows, cols = (math.ceil((n - origin) / cell) for n, cell, origin in zip(shape, *grid, strict=True))
+    return max(rows, 1), max(cols, 1)

@@ -7,11 +7,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pathloop.core import ProjectError, Rect
-from pathloop.loop.correct._committed import Committed, counted
-from pathloop.objects import Measurer
-from pathloop.store import Change, ObjectChange, ObjectRow, PixelChange, Project
+from pathloop.loop.correct._committed import Committed
+from pathloop.loop.correct._measure import measured
+from pathloop.store import (
+    Change,
+    FlagChange,
+    ObjectChange,
+    ObjectRow,
+    PixelChange,
+    Project,
+    changed_tiles,
+    counted,
+    named,
+)
 
-__all__ = ["paint", "pixel_changes"]
+__all__ = ["flag_changes", "object_changes", "paint", "pixel_changes"]
 
 DRAWN = ObjectRow((0, 0, 0, 0), (0.0, 0.0), 0, state="edited")
 
@@ -29,8 +39,8 @@ def paint(
 ) -> Committed | None:
     """Change pixels of objects; new ids become objects, ids that lose their last pixel are deleted.
 
-    Every object whose pixels change is measured anew and is ``edited`` from now on; it keeps its class, confidence
-    and run.
+    Every object whose pixels change is measured anew and is ``edited`` from now on, also where it was accepted; it
+    keeps its class, confidence and run. A region that is done stays done. An object's question goes with it.
 
     Parameters
     ----------
@@ -39,7 +49,7 @@ def paint(
     tool, summary, kind, who
         For the journal; "" = in words how many objects changed.
     class_codes
-        Class of new objects, by (task, id); 1 where none is given.
+        Class of new objects, by (task, id); where none is given, the task's first, or 0 if it has none.
 
     Returns
     -------
@@ -51,16 +61,17 @@ def paint(
     ProjectError
         If a locked object would change, or the project was changed meanwhile; then nothing has changed.
     """
-    patches = [one for one in patches if (one.before != one.after).any()]
-    if not patches:
+    tiles = [tile for one in patches for tile in changed_tiles(one)]
+    if not tiles:
         return None
-    tasks = tuple(dict.fromkeys(one.task for one in patches))
+    tasks = tuple(dict.fromkeys(one.task for one in tiles))
     objects: list[ObjectChange] = []
     for task in tasks:
-        mine = [one for one in patches if one.task == task]
+        mine = [one for one in tiles if one.task == task]
         codes = {number: code for (name, number), code in (class_codes or {}).items() if name == task}
         objects += object_changes(project, slide_id, task, mine, codes)
-    change = Change(pixels=tuple(patches), objects=tuple(objects))
+    flags = flag_changes(project, slide_id, objects)
+    change = Change(pixels=tuple(tiles), objects=tuple(objects), flags=flags)
     entry = project.commit(slide_id, change, tool=tool, summary=summary or _in_words(objects), kind=kind, who=who)
     return Committed(entry, change)
 
@@ -77,69 +88,27 @@ def object_changes(
     rows = project.object_rows(slide_id, task, sorted(touched))
     locked = sorted(number for number, row in rows.items() if row.locked)
     if locked:
-        raise ProjectError(f"{task} {locked[0]} is locked; unlock it first")
-    boxes = {number: Rect.from_bounds(*row.box) for number, row in rows.items()}
-    for one in patches:
-        for number, box in _boxes(one.after, one.before != one.after).items():
-            place = box.shift(one.rect.y, one.rect.x)
-            boxes[number] = _hull(boxes[number], place) if number in boxes else place
-    measured = _measure(project, slide_id, task, patches, boxes)
+        raise ProjectError(f"{named(task, locked[0])} is locked; unlock it first")
+    extents = measured(project, slide_id, task, patches, rows)
+    first_class = 1 if project.classes(task) else 0
     changes = []
     for number in sorted(touched):
-        before, after = rows.get(number), measured.get(number)
-        if after is not None:
-            own = before or replace(DRAWN, class_code=class_codes.get(number, 1))
-            after = replace(own, box=after.box, centroid=after.centroid, area_px=after.area_px, state="edited")
+        before, extent = rows.get(number), extents.get(number)
+        after = None
+        if extent is not None:
+            own = before or replace(DRAWN, class_code=class_codes.get(number, first_class))
+            centroid = (extent.sum_y / extent.n, extent.sum_x / extent.n)
+            after = replace(own, box=extent.box, centroid=centroid, area_px=extent.n, state="edited")
         if before is not None or after is not None:
             changes.append(ObjectChange(task, number, before, after))
     return changes
 
 
-def _boxes(labels: NDArray[np.int32], where: NDArray[np.bool_]) -> dict[int, Rect]:
-    """Boxes of the ids in the pixels of a mask."""
-    rows, columns = np.nonzero(where & (labels != 0))
-    if rows.size == 0:
-        return {}
-    ids, index = np.unique(labels[rows, columns], return_inverse=True)
-    low = np.full((len(ids), 2), np.iinfo(np.int64).max)
-    high = np.full((len(ids), 2), -1)
-    for axis, places in enumerate((rows, columns)):
-        np.minimum.at(low[:, axis], index, places)
-        np.maximum.at(high[:, axis], index, places)
-    return {
-        int(number): Rect.from_bounds(int(low[i, 0]), int(low[i, 1]), int(high[i, 0]) + 1, int(high[i, 1]) + 1)
-        for i, number in enumerate(ids)
-    }
-
-
-def _hull(one: Rect, other: Rect) -> Rect:
-    return Rect.from_bounds(
-        min(one.y, other.y), min(one.x, other.x), max(one.bottom, other.bottom), max(one.right, other.right)
-    )
-
-
-def _measure(
-    project: Project, slide_id: str, task: str, patches: Sequence[PixelChange], boxes: Mapping[int, Rect]
-) -> dict[int, ObjectRow]:
-    """Objects in their boxes, as they are after the painting."""
-    pyramid = project.labels(slide_id, task) if project.has_labels(slide_id, task) else None
-    found: dict[int, ObjectRow] = {}
-    for number, box in boxes.items():
-        labels = np.zeros(box.shape, np.int32) if pyramid is None else pyramid.read(box)
-        for one in patches:
-            common = box.intersect(one.rect)
-            if common.area:
-                inside, there = common.relative_to(one.rect).slices, common.relative_to(box).slices
-                before, after = one.before[inside], one.after[inside]
-                labels[there] = np.where(before != after, after, labels[there])
-        measurer = Measurer()
-        measurer.add(np.where(labels == number, labels, 0), y=box.y, x=box.x)
-        instances = measurer.instances()
-        if len(instances):
-            top, left, bottom, right = instances.boxes[0].tolist()
-            y, x = instances.centroids[0].tolist()
-            found[number] = ObjectRow((top, left, bottom, right), (y, x), int(instances.areas_px[0]))
-    return found
+def flag_changes(project: Project, slide_id: str, objects: Sequence[ObjectChange]) -> tuple[FlagChange, ...]:
+    """Questions about objects go with them."""
+    gone = {(one.task, one.id) for one in objects if one.after is None}
+    flags = project.flags(slide_id) if gone else []
+    return tuple(FlagChange(flag.task, flag.id, flag, None) for flag in flags if (flag.task, flag.id) in gone)
 
 
 def pixel_changes(
@@ -159,9 +128,7 @@ def _in_words(objects: Sequence[ObjectChange]) -> str:
             "changed": [one for one in mine if one.before is not None and one.after is not None],
         }
         parts += [
-            f"{counted(task, len(found))} {kind}"
-            if len(found) > 1
-            else f"{counted(task, 1).removeprefix('1 ')} {found[0].id} {kind}"
+            f"{counted(task, len(found))} {kind}" if len(found) > 1 else f"{named(task, found[0].id)} {kind}"
             for kind, found in kinds.items()
             if found
         ]

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from pathloop.core import Rect, UsageError
-from pathloop.loop.correct._committed import Committed, counted
+from pathloop.loop.correct._committed import Committed
 from pathloop.loop.correct._objects import state_changes
-from pathloop.store import Change, ObjectRow, Project, Region, RegionChange
+from pathloop.store import CellChange, Change, ObjectRow, Project, Region, RegionChange, counted
 
 __all__ = ["accept_region", "add_regions", "change_region", "remove_region"]
 
@@ -88,8 +88,9 @@ def accept_region(
 ) -> Committed | None:
     """Say that everything in a region is right now: its objects become accepted, its tasks done. One entry.
 
-    Objects count whose centre lies in the region; locked ones stay as they are. Cells of the tissue map that a person
-    corrected become accepted with the task "tissue".
+    Objects count whose centre lies in the region; locked ones stay as they are. With the task "tissue", cells of the
+    tissue map that a person corrected become accepted where their centre lies in it. What is corrected in the region
+    later is edited again; the region stays done.
 
     Parameters
     ----------
@@ -116,10 +117,28 @@ def accept_region(
     states = region.states | dict.fromkeys(wanted, "done")
     after = replace(region, states=states)
     regions = () if after == region else (RegionChange(number, region, after),)
-    change = Change(objects=objects, regions=regions)
+    cells = _accepted_cells(project, region) if "tissue" in wanted else ()
+    change = Change(objects=objects, cells=cells, regions=regions)
     if change.is_empty:
         return None
     counts = {task: sum(one.task == task for one in objects) for task in wanted}
-    words = ", ".join(counted(task, n) for task, n in counts.items() if n) or "nothing left to accept"
+    parts = [counted(task, n) for task, n in counts.items() if n]
+    parts += [f"{len(cells)} {'cell' if len(cells) == 1 else 'cells'}"] if cells else []
+    words = ", ".join(parts) or "nothing left to accept"
     summary = f"region {number} done for {', '.join(wanted)}: {words}"
     return Committed(project.commit(slide_id, change, tool="accept region", summary=summary, who=who), change)
+
+
+def _accepted_cells(project: Project, region: Region) -> tuple[CellChange, ...]:
+    """Corrected cells whose centre lies in a region become accepted."""
+    grid, rect = project.tissue_grid(region.slide_id), region.rect
+    if grid is None:
+        return ()
+    (height, width), (top, left) = grid
+    return tuple(
+        CellChange(row, col, cell, replace(cell, state="accepted"))
+        for (row, col), cell in sorted(project.tissue_cells(region.slide_id).items())
+        if cell.state != "accepted"
+        and rect.y <= top + (row + 0.5) * height < rect.bottom
+        and rect.x <= left + (col + 0.5) * width < rect.right
+    )
