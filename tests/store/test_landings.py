@@ -216,7 +216,7 @@ STEPPED = """
         ("redo", "never", True),
     ],
 )
-def test_after_a_kill_a_step_is_done_or_not(project: Project, step: str, moment: str, is_done: bool) -> None:  # noqa: FBT001
+def test_after_a_kill_a_step_is_done_or_not(project: Project, step: str, moment: str, is_done: bool) -> None:
     land(project, "a", nuclei=[(10, 10), (700, 700)], gland=[(500, 500)])
     with_one = seen(project)
     land(project, "b", nuclei=[(20, 20)], gland=[(500, 520), (1200, 100)])

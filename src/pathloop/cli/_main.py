@@ -9,7 +9,19 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from pathloop import __version__
-from pathloop.cli import _demo, _evaluate, _export, _import, _info, _models, _rank, _segment, _train
+from pathloop.cli import (
+    _demo,
+    _evaluate,
+    _export,
+    _import,
+    _info,
+    _log,
+    _models,
+    _rank,
+    _second_reader,
+    _segment,
+    _train,
+)
 from pathloop.core import PathloopError, UsageError
 
 __all__ = ["main"]
@@ -81,6 +93,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"pathloop {__version__}")
     parser.add_argument("--debug", action="store_true", help="show tracebacks and log messages")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (_info, _segment, _export, _import, _rank, _evaluate, _train, _models, _demo):
+    modules = (
+        _info,
+        _segment,
+        _export,
+        _import,
+        _rank,
+        _log,
+        _second_reader,
+        _evaluate,
+        _train,
+        _models,
+        _demo,
+    )
+    for module in modules:
         module.add_parser(commands)
     return parser

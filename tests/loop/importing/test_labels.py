@@ -100,6 +100,8 @@ def test_the_same_file_twice_and_undo(path):
     with Project.open(path, write=True) as project:
         project.undo("s")
     assert everything(path) == before
+    assert brought(path, file, task="nuclei")[0]["objects"] == 4
+    np.testing.assert_array_equal(whole_labels(path) > 0, NEW > 0)
 
 
 def test_reviewed_objects_stay(path):

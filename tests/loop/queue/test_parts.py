@@ -198,7 +198,7 @@ def test_doubtful_objects_are_counted_one_by_one(tmp_path_factory, drawn):
             for kind, doubtful in enumerate((table.confidences < 0.7, table.class_probabilities <= 0.6)):
                 number = int((np.array(inside, bool) & doubtful).sum())
                 numbers[kind] += number
-                amounts[kind] += number / (20 if task == "nuclei" else 3)
+                amounts[kind] += number / (50 if task == "nuclei" else 3)
                 said[kind] += [counted(number, task)] if number else []
         assert faint.values[index] == pytest.approx(amounts[0] / (1 + amounts[0]))
         are = "is" if numbers[0] == 1 else "are"

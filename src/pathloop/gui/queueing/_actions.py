@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pathloop.core import PathloopError, Rect
+from pathloop.core import Message, PathloopError, Rect
 from pathloop.gui._journal import Work
 from pathloop.gui._opened import OpenedSlide
 from pathloop.gui.correcting import DEFAULT_TASKS
@@ -61,11 +61,14 @@ class QueueActions:
             self._presenter.tell("Stopped: nothing was stored.")
             self._show_ranking()
 
-    def _ranked(self, command: RankCommand, queue: list[Region], notes: list[str]) -> None:
+    def _ranked(self, command: RankCommand, queue: list[Region], notes: list[Message]) -> None:
+        warnings = [_sentence(note.text) for note in notes if note.level == "warning"]
+        details = "\n".join(_sentence(note.text) for note in notes)
+
         def done(committed: Committed | None) -> None:
-            n = sum(region.state != "done" for region in queue)
-            words = f"{n} regions wait, ranked {command.strategy}." if committed is not None else "Nothing changed."
-            self._finish_ranking(" ".join([words, *(f"{note[:1].upper()}{note[1:]}." for note in notes)]))
+            held = sum(region.holdout for region in queue)
+            words = f"{_regions(len(queue))} to do, {held} of them random." if committed else "Nothing changed."
+            self._finish_ranking(" ".join([words, *warnings]), details)
 
         def failed(error: Exception) -> None:
             self._finish_ranking(f"Not stored: {error}")
@@ -80,9 +83,9 @@ class QueueActions:
         self._finish_ranking(text)
         self._session.say(text, "error")
 
-    def _finish_ranking(self, text: str) -> None:
+    def _finish_ranking(self, text: str, details: str = "") -> None:
         self._presenter.view.show_progress(None, "")
-        self._presenter.tell(text)
+        self._presenter.tell(text, details)
         self._show_ranking()
 
     def _show_ranking(self) -> None:
@@ -191,3 +194,7 @@ class QueueActions:
 
 def _regions(n: int) -> str:
     return "1 region" if n == 1 else f"{n:,} regions"
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."

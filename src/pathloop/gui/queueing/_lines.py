@@ -16,7 +16,9 @@ CURRENT_LINES = 3
 """Lines of the frame that is gone to; the others have one."""
 WIDTH_PX = 2.5
 """Screen pixels of a line."""
-SIGN_PX = 14.0
+STEP = 0.9
+"""Between lines side by side, in widths: no gap shows."""
+SIGN_PX = 16.0
 """Screen pixels of the sign in the corner, and its distance from the frame."""
 LEAST_PX = 40.0
 """Frames smaller than this on screen have no sign and no dashes: nothing could be told apart."""
@@ -74,9 +76,11 @@ def _frame(region: Region, width: float, screen_px: float, *, n: int) -> Lines:
     high = np.array([rect.bottom, rect.right], np.float32) - 0.5
     is_large = min(rect.shape) >= LEAST_PX * screen_px
     dashed = is_large and (region.holdout or region.origin == "random")
-    parts = [_rectangle(low - i * width * 0.9, high + i * width * 0.9, width, dashed=dashed) for i in range(n)]
+    # inside, so that those of neighbours lie side by side; what makes the current one thick comes outside
+    steps = np.arange(n) * width * STEP - min(width / 2, min(rect.shape) / 4)
+    parts = [_rectangle(low - step, high + step, width, dashed=dashed) for step in steps.tolist()]
     if is_large and region.state in SIGNS:
-        parts.append(_sign(region.state, low, screen_px))
+        parts += [_sign(region.state, low, screen_px, shift=shift * width * STEP) for shift in (0, 1)]
     return np.concatenate(parts)
 
 
@@ -95,7 +99,9 @@ def _rectangle(low: NDArray[np.float32], high: NDArray[np.float32], width: float
     return np.stack([starts, dashes], axis=2).reshape(-1, 2, 2)
 
 
-def _sign(state: str, corner: NDArray[np.float32], screen_px: float) -> Lines:
+def _sign(state: str, corner: NDArray[np.float32], screen_px: float, *, shift: float) -> Lines:
+    """One line of a sign; a second one a little below makes it bold."""
     size = SIGN_PX * screen_px
     points = corner + size / 2 + np.array([(y, x) for x, y in SIGNS[state]], np.float32) * size
+    points[:, 0] += shift
     return np.stack([points[:-1], np.diff(points, axis=0)], axis=1).astype(np.float32)

@@ -51,7 +51,6 @@ class QueuePresenter:
         self.selected: tuple[Key, ...] = ()
         self.current: Key | None = None
         self.rows: list[QueueRow] = []
-        self.note = ""
         self.is_ranking = False
         self.thumbnails = Thumbnails(session.background, view.show_picture)
         self.frames = RegionFrames(session, lambda: view.show_frames(on=False))
@@ -249,10 +248,9 @@ class QueuePresenter:
             return "All regions of this slide are done."
         return f"No region that passes the filter {FILTERS[self.filter][0]} is left to do."
 
-    def tell(self, text: str) -> None:
-        """A word in the panel about what just happened."""
-        self.note = text
-        self.view.show_note(text)
+    def tell(self, text: str, details: str = "") -> None:
+        """A word in the panel about what just happened, and more of it."""
+        self.view.show_note(text, details)
 
     def _say(self, text: str) -> None:
         """In the panel, and where the panel is behind another one too."""

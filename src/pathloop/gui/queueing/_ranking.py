@@ -92,7 +92,7 @@ class RankerListener:
     """
 
     progressed: Callable[[float | None, str], Any]
-    done: Callable[[RankCommand, list[Region], list[str]], Any]
+    done: Callable[[RankCommand, list[Region], list[Message]], Any]
     failed: Callable[[str], Any]
 
 
@@ -162,7 +162,7 @@ class Ranker:
         if job is not self._job:
             return
         if isinstance(event, Message):
-            job.notes.append(event.text)
+            job.notes.append(event)
         elif isinstance(event, StageProgress):
             self._listener.progressed(event.done / max(event.total, 1), job.progress_text(event))
         elif isinstance(event, Failed):
@@ -182,7 +182,7 @@ class _Job:
 
     def __init__(self, command: RankCommand) -> None:
         self.command = command
-        self.notes: list[str] = []
+        self.notes: list[Message] = []
         self.is_cancelled = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._said = ""

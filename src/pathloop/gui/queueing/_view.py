@@ -84,8 +84,8 @@ class QueueView(Protocol):
         """How far ranking is, 0..1, None = not known; without a text nothing goes on."""
         ...
 
-    def show_note(self, text: str) -> None:
-        """A word about what just happened; "" = none."""
+    def show_note(self, text: str, details: str) -> None:
+        """A word about what just happened, "" = none; and more of it, for a tooltip."""
         ...
 
     def show_frames(self, *, on: bool) -> None:

@@ -122,8 +122,9 @@ class RankBox(QWidget):
         self.cancel.setVisible(bool(text))
         self.rank.setVisible(not text)
 
-    def show_note(self, text: str) -> None:
+    def show_note(self, text: str, details: str) -> None:
         """See `QueueView`."""
+        self.note.setToolTip(details)
         self.note.setText(text)
         self.note.setVisible(bool(text))
 

@@ -40,9 +40,9 @@ class QueueDelegate(QStyledItemDelegate):
         self._picture = picture
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
-        """One height for lines with a question, one for those without."""
+        """As many lines of text as there are: a line for each state that tasks are in, one for a question."""
         row: QueueRow = index.data(Qt.ItemDataRole.UserRole)
-        lines = 2 + REASON_LINES + (row.question is not None and bool(row.states))
+        lines = 1 + len(row.states) + REASON_LINES + (row.question is not None)
         height = max(SIDE_PX, lines * option.fontMetrics.lineSpacing()) + 2 * PAD_PX
         return QSize(100, height)
 
@@ -103,7 +103,7 @@ class _Writer:
 
     def _head(self, row: QueueRow) -> None:
         right = f"for {row.assigned}" if row.assigned else ""
-        widest = self._area.width() // 3
+        widest = round(self._area.width() * (0.35 if row.origin else 0.8))
         right = self._metrics.elidedText(right, Qt.TextElideMode.ElideRight, widest)
         taken = self._metrics.horizontalAdvance(right)
         self._put(right, self._area.right() - taken, taken)
@@ -113,18 +113,15 @@ class _Writer:
         self._next()
 
     def _states(self, states: Sequence[tuple[str, str]]) -> None:
-        left = self._area.left()
         for state, tasks in states:
-            words = f"{SIGNS[state]} {STATE_WORDS[state]}: {tasks}"
-            left += self._put(words, left, self._area.right() - left, color=self._colors[state]) + 2 * PAD_PX
-        self._next()
+            self._line(f"{SIGNS[state]} {STATE_WORDS[state]}: {tasks}", color=self._colors[state])
 
     def _reasons(self, text: str, n: int) -> None:
         for line in wrapped(text, self._font, self._area.width(), n):
             self._line(line)
 
-    def _line(self, text: str, *, bold: bool = False) -> None:
-        self._put(text, self._area.left(), self._area.width(), bold=bold)
+    def _line(self, text: str, *, bold: bool = False, color: str = "") -> None:
+        self._put(text, self._area.left(), self._area.width(), bold=bold, color=color)
         self._next()
 
     def _put(self, text: str, left: int, width: int, *, bold: bool = False, color: str = "") -> int:

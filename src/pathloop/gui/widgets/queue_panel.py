@@ -199,9 +199,9 @@ class QueuePanel(Panel):
         """See `QueueView`."""
         self.ranking.show_progress(share, text)
 
-    def show_note(self, text: str) -> None:
+    def show_note(self, text: str, details: str) -> None:
         """See `QueueView`."""
-        self.ranking.show_note(text)
+        self.ranking.show_note(text, details)
 
     def show_frames(self, *, on: bool) -> None:
         """See `QueueView`."""

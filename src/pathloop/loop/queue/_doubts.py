@@ -21,7 +21,7 @@ FAINT = 0.7
 TOSS_UP = 0.6
 """Class probability up to which an object's class is a toss-up."""
 
-HALF = {"nuclei": 20.0}
+HALF = {"nuclei": 50.0}
 HALF_OTHERS = 3.0
 """Faint objects, or toss-ups, that make a score of one half."""
 
