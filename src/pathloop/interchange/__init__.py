@@ -7,6 +7,7 @@ from pathloop.interchange._folds import assign_folds
 from pathloop.interchange._geojson import read_geojson, write_geojson
 from pathloop.interchange._geojson_feature import GeoJSONObject
 from pathloop.interchange._label_images import read_label_image
+from pathloop.interchange._labels_zarr import DESCRIBED_OBJECTS, write_labels_zarr
 from pathloop.interchange._object_table import (
     ObjectTable,
     OutlinedObject,
@@ -20,10 +21,23 @@ from pathloop.interchange._point_tables import PointTable, read_points
 from pathloop.interchange._records import DatasetRecord, TrainingImage
 from pathloop.interchange._tables import ObjectRow, object_rows, read_objects_csv, write_objects_csv
 from pathloop.interchange._terms import DatasetTerms, dataset_terms
+from pathloop.interchange.training import (
+    TRAINING_FLAVOURS,
+    SplitPlan,
+    TrainingFlavour,
+    TrainingOptions,
+    TrainingRegion,
+    TrainingTask,
+    TrainingTissue,
+    read_splits,
+    write_training_set,
+)
 
 __all__ = [
     "DATASETS",
+    "DESCRIBED_OBJECTS",
     "TISSUE_CLASSES",
+    "TRAINING_FLAVOURS",
     "UNKNOWN_TISSUE",
     "DatasetAdapter",
     "DatasetRecord",
@@ -36,7 +50,13 @@ __all__ = [
     "OutlinedObject",
     "PointTable",
     "SlideIdentity",
+    "SplitPlan",
+    "TrainingFlavour",
     "TrainingImage",
+    "TrainingOptions",
+    "TrainingRegion",
+    "TrainingTask",
+    "TrainingTissue",
     "assign_folds",
     "dataset_terms",
     "derive_lumen",
@@ -54,7 +74,10 @@ __all__ = [
     "read_label_image",
     "read_objects_csv",
     "read_points",
+    "read_splits",
     "split_touching",
     "write_geojson",
+    "write_labels_zarr",
     "write_objects_csv",
+    "write_training_set",
 ]

@@ -15,6 +15,7 @@ from pathloop.core import DataError, UsageError
 from pathloop.interchange._derived import TISSUE_CLASSES, UNKNOWN_TISSUE, derive_tissue, split_touching
 from pathloop.interchange._derived_lumen import derive_lumen, open_lumina
 from pathloop.interchange._folder_dataset import folder_records
+from pathloop.interchange._pathloop_set import load_pathloop_set, pathloop_set_records
 from pathloop.interchange._records import (
     DatasetRecord,
     TrainingImage,
@@ -190,5 +191,8 @@ DATASETS = {
     "folder": DatasetAdapter("images with label images of one's own", folder_records, load_stated),
     "glas": DatasetAdapter(
         "85 colon images with glands (research only: evaluate, never ship)", _glas_records, load_stated
+    ),
+    "pathloop_set": DatasetAdapter(
+        "regions that were corrected in pathloop and exported for training", pathloop_set_records, load_pathloop_set
     ),
 }

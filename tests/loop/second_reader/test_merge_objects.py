@@ -48,7 +48,8 @@ def opened(path):
     return Project.open(path, write=False)
 
 
-def test_what_only_they_did_comes_in(copies):
+def test_what_only_they_did_comes_in(copies, monkeypatch):
+    monkeypatch.setenv("PATHLOOP_USER", "Bo")
     with Project.open(copies.theirs, write=True) as project:
         draw(project, (100, 40, 20, 60), 1)  # 1 is larger now
         delete(project, 2)
@@ -66,7 +67,7 @@ def test_what_only_they_did_comes_in(copies):
     assert new in theirs
     assert not report.conflicts
     assert report.slides[0].taken == {"added gland": 1, "changed gland": 5, "deleted gland": 1}
-    assert entry.summary.startswith("merged theirs.pathloop: 1 gland added, 5 glands changed, 1 gland deleted")
+    assert entry.summary.startswith("merged theirs.pathloop (by Bo): 1 gland added, 5 glands changed, 1 gland deleted")
 
 
 def test_it_is_one_entry_of_kind_merge(copies):

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from pathloop.gui._opened import OpenedSlide
 from pathloop.gui._session import Session
 from pathloop.gui.objects._pace import Throttle
@@ -13,6 +15,9 @@ __all__ = ["RegionFrames"]
 
 SUFFIX = "queue"
 PACE_MS = 120
+SPARE = 256
+"""Lines that a layer has room for beyond those that it begins with, and a quarter of these."""
+SPARE_LINE = np.array([[0, 0], [0, 1]], np.float32)
 REDRAWN_FROM = 1.15
 """Lines are drawn anew when the zoom has changed by this factor: their width is one of the screen."""
 
@@ -37,7 +42,7 @@ class RegionFrames:
         self._opened: OpenedSlide | None = None
         self._regions: Sequence[Region] = ()
         self._current: int | None = None
-        self._is_shown = True
+        self._is_shown, self._is_hidden = True, False
         self._drawn_px = 0.0
         self._zoomed = Throttle(session.background, PACE_MS, self._follow_zoom)
         self._is_rising = False
@@ -86,30 +91,55 @@ class RegionFrames:
 
     def _draw(self) -> None:
         opened = self._opened
-        if opened is None or not self._is_shown or not self._regions or opened not in self._session.opened:
+        if opened is None:
             self._remove()
             return
-        screen_px = self._screen_px()
-        lines, colors, width = frame_lines(self._regions, self._current, screen_px)
-        self._drawn_px = screen_px
-        image = opened.layer
+        if not self._is_shown or not self._regions:
+            self._hide(hidden=True)
+            return
+        screen_px = self._drawn_px = self._screen_px()
+        lines, colors, width = frame_lines(self._regions, self._current, screen_px, opened.slide.shape)
         if self._layer is None:
             self._add(opened, lines, colors, width)
-            return
-        layer = self._layer
-        layer.scale, layer.units = image.scale[-2:], image.units[-2:]
-        layer.name = f"{opened.name} - {SUFFIX}"
-        layer.data = lines
-        layer.edge_color = colors
-        layer.edge_width = width
+        else:
+            self._change(opened, lines, colors, width)
+            self._hide(hidden=False)
+
+    def _hide(self, *, hidden: bool) -> None:
+        """Hide the layer or show it again; removing it would cost a third of a second, napari collects garbage then."""
+        if self._layer is not None and self._is_hidden != hidden:
+            self._is_hidden = hidden
+            self._layer.visible = not hidden
+
+    def _change(self, opened: OpenedSlide, lines: Any, colors: Any, width: float) -> None:
+        """Other lines, in the layer's own arrays where they fit: with other arrays napari slices every layer anew."""
+        layer, image, n = self._layer, opened.layer, len(lines)
+        name = f"{opened.name} - {SUFFIX}"
+        if layer.name != name:
+            layer.name = name
+        if not np.array_equal(layer.scale, image.scale[-2:]):
+            layer.scale = image.scale[-2:]
+        if layer.units != image.units[-2:]:
+            layer.units = image.units[-2:]
+        if n > len(layer.data):
+            layer.data, layer.edge_color = _with_spare(lines, colors)
+        else:
+            layer.data[:n], layer.edge_color[:n] = lines, colors
+            layer.data[n:], layer.edge_color[n:] = SPARE_LINE, 0
+        if layer.edge_width != width:
+            layer.edge_width = width  # draws
+        else:
+            layer.refresh(highlight=False, extent=False)
 
     def _add(self, opened: OpenedSlide, lines: Any, colors: Any, width: float) -> None:
         from napari.layers import Vectors
 
         image, layers = opened.layer, self._session.viewer.layers
+        data, edge_color = _with_spare(lines, colors)
+        self._is_hidden = False
         self._layer = Vectors(
-            lines,
-            edge_color=colors,
+            data,
+            edge_color=edge_color,
             edge_width=width,
             vector_style="line",
             opacity=1.0,
@@ -141,7 +171,7 @@ class RegionFrames:
             self._zoomed()
 
     def _follow_zoom(self) -> None:
-        if self._layer is None or self._opened is None:
+        if self._layer is None or self._opened is None or self._is_hidden:
             return
         ratio = self._screen_px() / max(self._drawn_px, 1e-12)
         if max(ratio, 1 / ratio) >= REDRAWN_FROM:
@@ -164,3 +194,10 @@ class RegionFrames:
             self._layer = None
             self._is_shown = False
             self._on_deleted()
+
+
+def _with_spare(lines: Any, colors: Any) -> tuple[Any, Any]:
+    """Room for more."""
+    spare = len(lines) // 4 + SPARE
+    data = np.concatenate([lines, np.broadcast_to(SPARE_LINE, (spare, 2, 2))])
+    return data, np.concatenate([colors, np.zeros((spare, 4), np.float32)])

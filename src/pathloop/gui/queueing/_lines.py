@@ -36,7 +36,7 @@ Lines = NDArray[np.float32]
 
 
 def frame_lines(
-    regions: Sequence[Region], current: int | None, screen_px: float
+    regions: Sequence[Region], current: int | None, screen_px: float, shape: tuple[int, int]
 ) -> tuple[Lines, NDArray[np.float32], float]:
     """The frames of all regions.
 
@@ -48,6 +48,8 @@ def frame_lines(
         Number of the region whose frame is thick; None = none.
     screen_px
         Level-0 pixels that a pixel of the screen covers.
+    shape
+        (height, width) of the slide. No line reaches beyond it: napari would slice every layer anew.
 
     Returns
     -------
@@ -66,7 +68,13 @@ def frame_lines(
         colors.append(np.broadcast_to(rgba, (len(own), 4)))
     if not lines:
         return np.zeros((0, 2, 2), np.float32), np.zeros((0, 4), np.float32), width
-    return np.concatenate(lines), np.concatenate(colors), width
+    return _clipped(np.concatenate(lines), shape), np.concatenate(colors), width
+
+
+def _clipped(lines: Lines, shape: tuple[int, int]) -> Lines:
+    ends = np.stack([lines[:, 0], lines.sum(axis=1)], axis=1)
+    ends = np.clip(ends, np.float32(-0.5), np.array(shape, np.float32) - 0.5)
+    return np.stack([ends[:, 0], ends[:, 1] - ends[:, 0]], axis=1)
 
 
 def _frame(region: Region, width: float, screen_px: float, *, n: int) -> Lines:

@@ -200,7 +200,7 @@ class QueuePresenter:
             self.current = None
         self.view.show_rows(self.rows, empty_text(self.situation, self.filter))
         self.view.show_counts(counts_text(self.content, len(self.rows), self.filter))
-        self.frames.show(self._owner, self.content.regions, self._current_number)
+        self.frames.show(self.opened, self.content.regions, self._current_number)
         self._show_buttons()
 
     @property

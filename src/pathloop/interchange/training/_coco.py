@@ -34,7 +34,7 @@ class CocoSet:
   annotations have `project_id` and `state`.
 
 COCO cannot ignore pixels. A region that was not reviewed everywhere is cut into the largest rectangles that were
-(`<name>-1`, `<name>-2`, ...); what lies outside them is left out, objects on their edges are cut. `manifest.json` gives
+(`<name>~1`, `<name>~2`, ...); what lies outside them is left out, objects on their edges are cut. `manifest.json` gives
 each rectangle and what was dropped. The tissue map is no set of objects and is left out.
 """
 
@@ -74,8 +74,9 @@ each rectangle and what was dropped. The tissue map is no set of objects and is 
         waiting = self._folder / name / _WAITING / str(image["id"])
         waiting.parent.mkdir(parents=True, exist_ok=True)
         first = self._next_annotation.get(name, 1)
+        as_polygons = self._options.coco_segmentation == "polygon"
         with waiting.open("w", encoding="utf-8", newline="\n") as stream:
-            for annotation in _annotations(piece, task, self._options.coco_segmentation == "polygon"):
+            for annotation in _annotations(piece, task, as_polygons=as_polygons):
                 stream.write(_json({"id": first, "image_id": image["id"], **annotation}) + "\n")
                 first += 1
         self._next_annotation[name] = first
@@ -128,7 +129,7 @@ def _categories(name: str, task: TrainingTask) -> list[dict[str, Any]]:
     ]
 
 
-def _annotations(piece: Piece, task: TrainingTask, as_polygons: bool) -> Iterator[dict[str, Any]]:  # noqa: FBT001
+def _annotations(piece: Piece, task: TrainingTask, *, as_polygons: bool) -> Iterator[dict[str, Any]]:
     labels, ids = piece.numbered.labels, piece.numbered.ids.tolist()
     several = len(task.classes) > 1
     outlines: dict[int, Outline] = dict(trace_outlines(labels)) if as_polygons else {}

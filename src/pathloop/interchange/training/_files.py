@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from pathloop.core import DataError
 from pathloop.interchange.training._region import TrainingTask
 
-__all__ = ["NumberedLabels", "number_labels", "write_ids", "write_object_table", "write_png", "write_table", "write_tif"]
+__all__ = [
+    "NumberedLabels",
+    "number_labels",
+    "write_ids",
+    "write_object_table",
+    "write_png",
+    "write_table",
+    "write_tif",
+]
 
 _LAST_16_BIT = np.iinfo(np.uint16).max
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -83,7 +82,8 @@ class Piece:
     Parameters
     ----------
     name
-        Of its files: the region's, with ``-1``, ``-2``, ... where that was cut.
+        Of its files: the region's, with ``~1``, ``~2``, ... where that was cut
+        (no region has ``~`` in its name).
     rect
         In pixels of the region.
     image
@@ -109,7 +109,7 @@ def cut_pieces(region: TrainingRegion, task: TrainingTask, min_side_px: int) -> 
     whole = rects == [Rect(0, 0, *task.labels.shape)]
     return [
         Piece(
-            region.name if whole else f"{region.name}-{number}",
+            region.name if whole else f"{region.name}~{number}",
             rect,
             np.ascontiguousarray(region.image[rect.slices]),
             number_labels(task.labels[rect.slices]),

@@ -24,8 +24,8 @@ class NnUnetSet:
     summary = """\
 * One `Dataset<NNN>_<task>` a task: put it into `nnUNet_raw`. `imagesTr` and `labelsTr` hold the regions of the splits
   train and val, `imagesTs` and `labelsTs` those of test.
-* `imagesTr/<name>_0000.png` is one RGB file with three channels (nnU-Net's way for natural images), `labelsTr/<name>.png`
-  holds the labels that `dataset.json` names.
+* `imagesTr/<name>_0000.png` is one RGB file with three channels (nnU-Net's way for natural images),
+  `labelsTr/<name>.png` holds the labels that `dataset.json` names.
 * Labels: 0 background, then the inside of the objects of each class (one class, named as the task, if the task has
   none), then `boundary`: the pixels of an object within the boundary's width of another label. nnU-Net knows no
   instances; the boundary keeps touching objects apart: number the connected insides, then grow them into it. An object
@@ -33,9 +33,9 @@ class NnUnetSet:
 * `ignore`, the highest label, is nnU-Net's own: pixels that nobody has reviewed, and objects without a class where the
   task has several. A region in which nothing was reviewed is left out.
 * The tissue map is a data set of its own, with plain semantic classes.
-* `splits_final.json` has one fold (0): train against val, by patient. Copy it into `nnUNet_preprocessed/Dataset<NNN>_...`
-  after `nnUNetv2_plan_and_preprocess`, else nnU-Net deals regions and not patients. It is missing if no patient is in
-  train or none in val.
+* `splits_final.json` has one fold (0): train against val, by patient. Copy it into the data set's folder in
+  `nnUNet_preprocessed` after `nnUNetv2_plan_and_preprocess`, else nnU-Net deals regions and not patients. It is missing
+  if no patient is in train or none in val.
 """
 
     def __init__(self, folder: Path, options: TrainingOptions) -> None:

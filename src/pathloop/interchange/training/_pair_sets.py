@@ -1,6 +1,6 @@
 """Images beside label images: the layouts of Cellpose and of StarDist."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,11 @@ __all__ = ["CellposeSet", "StarDistSet"]
 _CUT = """\
 
 Neither tool can ignore pixels. A region that was not reviewed everywhere is cut into the largest rectangles that
-were (`<name>-1`, `<name>-2`, ...); what lies outside them is left out, objects on their edges are cut. `manifest.json`
+were (`<name>~1`, `<name>~2`, ...); what lies outside them is left out, objects on their edges are cut. `manifest.json`
 gives each rectangle and what was dropped. The tissue map is no set of objects and is left out.
 """
 # Cellpose takes files of such names for results of its own and not for images
-_RESERVED = ("_masks", "_flows", "_cp_output", "_cellprob", "_seg")
+_RESERVED = ("_masks", "_flows", "_flows_0", "_flows_1", "_flows_2", "_cp_output", "_cellprob")
 _WAITING = ".waiting"
 
 
@@ -70,13 +70,13 @@ class CellposeSet(_PairSet):
   `cellpose --train --dir nuclei/train --test_dir nuclei/val --mask_filter _masks`.
 * `<task>/objects/<name>.csv`: for each number the object's id in the project, class, review state and area; Cellpose
   itself knows no classes.
-* A region whose name ends like a result of Cellpose (`_masks`, `_flows`, ...) gets `-image` behind it.
+* A region whose name ends like a result of Cellpose (`_masks`, `_flows`, ...) gets `~image` behind it.
 """
         + _CUT
     )
 
     def _write(self, folder: Path, piece: Piece) -> list[Path]:
-        name = piece.name + ("-image" if piece.name.endswith(_RESERVED) else "")
+        name = piece.name + ("~image" if piece.name.endswith(_RESERVED) else "")
         image = folder / f"{name}.png"
         write_png(image, piece.image)
         return [image, write_ids(folder / f"{name}_masks", piece.numbered, only_tif=True)]

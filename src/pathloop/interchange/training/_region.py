@@ -173,6 +173,13 @@ class TrainingRegion:
             raise UsageError(f"{self.name}: has no labels")
         if self.split is not None and self.split not in SPLITS:
             raise UsageError(f"{self.name}: unknown split {self.split!r}; known: {', '.join(SPLITS)}")
+        self._check_labels()
+        try:
+            json.dumps(dict(self.provenance), allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"{self.name}: provenance holds what JSON cannot ({error})") from error
+
+    def _check_labels(self) -> None:
         shapes = {task: one.labels.shape for task, one in self.tasks.items()}
         if self.tissue is not None:
             shapes["tissue map"] = self.tissue.codes.shape
@@ -182,10 +189,6 @@ class TrainingRegion:
         for task in self.tasks:
             if not _TASK.fullmatch(task) or task in ("tissue", "images"):
                 raise UsageError(f"{self.name}: {task!r} cannot be the name of an object task")
-        try:
-            json.dumps(dict(self.provenance), allow_nan=False)
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"{self.name}: provenance holds what JSON cannot ({error})") from error
 
     def contents(self) -> Counter[str]:
         """What splits are balanced by: the stratum, each task, and the number of objects of each class."""

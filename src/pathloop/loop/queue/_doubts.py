@@ -48,7 +48,8 @@ class Doubts:
 def read_doubts(project: Project, slide_id: str, task: str, grid: Grid) -> Doubts:
     """Go through the objects of a task once; those that were edited, accepted or locked are in no doubt."""
     reviewed = np.zeros(0, np.int64)
-    if any(entry.kind != "run" for entry in project.journal(slide_id)):  # else nobody has reviewed anything
+    # counting takes its time too: nobody has reviewed anything where people left no word in the journal
+    if any(entry.kind != "run" for entry in project.journal(slide_id)) and _has_reviewed(project, slide_id, task):
         states = project.object_states(slide_id, task)
         reviewed = states.ids[(states.states != OBJECT_STATES.index("predicted")) | states.locked]
     faint, toss_ups = np.zeros(grid.size), np.zeros(grid.size)
@@ -58,6 +59,11 @@ def read_doubts(project: Project, slide_id: str, task: str, grid: Grid) -> Doubt
         for plane, chosen in ((faint, part.confidences < FAINT), (toss_ups, part.class_probabilities <= TOSS_UP)):
             plane += grid.counts(_unreviewed(part.take(chosen), reviewed).centroids)
     return Doubts(faint, toss_ups, has_classes)
+
+
+def _has_reviewed(project: Project, slide_id: str, task: str) -> bool:
+    counts = project.counts(slide_id, task)
+    return counts.predicted < counts.total or counts.locked > 0
 
 
 def _unreviewed(part: Instances, reviewed: NDArray[np.int64]) -> Instances:

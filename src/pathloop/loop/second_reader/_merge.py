@@ -160,7 +160,8 @@ class _Plan:
         words = in_words(self._taken) or "nothing new"
         n = sum(one.n for one in self._conflicts)
         words += f"; {n} {'conflict' if n == 1 else 'conflicts'} left as yours" if n else ""
-        summary = f"merged {self._copies.theirs.project.path.name}: {words}"
+        people = ", ".join(sorted(self._copies.theirs.since.people))
+        summary = f"merged {self._copies.theirs.project.path.name}{f' (by {people})' if people else ''}: {words}"
         return project.commit(slide_id, self._change, tool=TOOL, summary=summary, kind="merge", who=who).number
 
     def report(self, entry: int | None) -> SlideMerge:

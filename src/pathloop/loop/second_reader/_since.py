@@ -105,6 +105,8 @@ class Since:
         What became of each, change by change.
     merged_cells
         What merging another copy made of cells.
+    people
+        Who worked, by name.
     """
 
     def __init__(self, project: Project) -> None:
@@ -114,6 +116,7 @@ class Since:
         self.cells: dict[Place, TissueCell | None] = {}
         self.cell_history: dict[Place, list[TissueCell | None]] = {}
         self.merged_cells: dict[Place, list[TissueCell | None]] = {}
+        self.people: set[str] = set()
         self.regions: dict[int, Region | None] = {}
         self.flags: dict[tuple[str, int], Flag | None] = {}
         self.flag_history: dict[tuple[str, int], list[str | None]] = {}
@@ -145,6 +148,7 @@ class Since:
     def take(self, entry: JournalEntry, change: Change) -> None:
         """Add an entry; in their order."""
         is_merge = entry.kind == "merge"
+        self.people.add(entry.who)
         for one in change.objects:
             objects = self.objects.setdefault(one.task, Objects())
             objects.before.setdefault(one.id, one.before)
