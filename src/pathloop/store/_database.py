@@ -13,7 +13,7 @@ import psutil
 from pathloop.core import ProjectError
 from pathloop.store._schema import SCHEMA_VERSION, migrate
 
-__all__ = ["Database", "on_network_drive", "open_database"]
+__all__ = ["Database", "check_database", "on_network_drive", "open_database"]
 
 BUSY_TIMEOUT_S = 30.0
 FETCHED_ROWS = 50_000
@@ -97,6 +97,21 @@ def _problem(path: Path, error: sqlite3.DatabaseError) -> ProjectError:
     return ProjectError(f"{path}: damaged project database ({error}); restore the folder from a copy")
 
 
+def check_database(path: Path) -> None:
+    """Whether `open_database` would open it for writing; nothing is written.
+
+    Raises
+    ------
+    ProjectError
+        If it is missing, damaged or of a newer version.
+    """
+    database = _opened(path, write=False)
+    try:
+        _version(database)
+    finally:
+        database.close()
+
+
 def open_database(path: Path, *, write: bool) -> Database:
     """Open ``project.db``, check its version, and for writing bring it up to date.
 
@@ -105,19 +120,23 @@ def open_database(path: Path, *, write: bool) -> Database:
     ProjectError
         If it is missing, damaged, of a newer version, or of an older one and opened for reading.
     """
+    database = _opened(path, write=write)
+    try:
+        _bring_up_to_date(database, write=write)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _opened(path: Path, *, write: bool) -> Database:
     if not path.is_file():
         raise ProjectError(f"{path.parent}: not a pathloop project (it has no {path.name}); give a .pathloop folder")
     try:
         connection = _connect(path, write=write)
     except sqlite3.DatabaseError as error:
         raise _problem(path, error) from error
-    database = Database(path, connection)
-    try:
-        _check_version(database, write=write)
-    except BaseException:
-        database.close()
-        raise
-    return database
+    return Database(path, connection)
 
 
 def _connect(path: Path, *, write: bool) -> sqlite3.Connection:
@@ -154,7 +173,7 @@ def _try(address: str, *, write: bool) -> sqlite3.Connection:
     return connection
 
 
-def _check_version(database: Database, *, write: bool) -> None:
+def _version(database: Database) -> int:
     folder = database.path.parent
     try:
         [(text,)] = database.rows("SELECT value FROM meta WHERE key = 'schema_version'")
@@ -167,6 +186,11 @@ def _check_version(database: Database, *, write: bool) -> None:
         ) from error
     if version > SCHEMA_VERSION:
         raise ProjectError(f"{folder}: made by a newer pathloop (format {version}); update pathloop")
+    return version
+
+
+def _bring_up_to_date(database: Database, *, write: bool) -> None:
+    version, folder = _version(database), database.path.parent
     if version == SCHEMA_VERSION:
         return
     if not write:

@@ -16,7 +16,7 @@ from pathloop.rasters import LabelPyramid, create_label_pyramid, open_label_pyra
 from pathloop.store import _classes, _runs, _slides
 from pathloop.store._contents import Contents
 from pathloop.store._corrections import Corrections
-from pathloop.store._database import Database, open_database
+from pathloop.store._database import Database, check_database, open_database
 from pathloop.store._folder import DATABASE, LOCK, is_free, make_folder
 from pathloop.store._landings import is_half_done, tidy, undo_pending
 from pathloop.store._layers import all_layers, find_layer, next_free_id
@@ -91,7 +91,7 @@ class Project(Corrections, Contents, Maps):
                     cls.open(path, write=True).close()
                 database = open_database(path / DATABASE, write=False)
             return cls(path, database, None)
-        open_database(path / DATABASE, write=False).close()  # no lock file into a folder that is no project
+        check_database(path / DATABASE)  # no lock file into a folder that is no project
         with contextlib.ExitStack() as stack:
             lock = stack.enter_context(ProjectLock(path / LOCK))
             database = stack.enter_context(contextlib.closing(open_database(path / DATABASE, write=True)))

@@ -231,6 +231,24 @@ def test_an_outline_of_the_file_keeps_what_it_has(path):
     ]
 
 
+def test_an_outline_that_changes_keeps_what_it_still_claims(path):
+    """A small new outline on its old pixels gets none of them, one on its new pixels gets all."""
+    features = exported(path)
+    chosen = of_id(features, 3)
+    chosen["geometry"] = square(10, 60, 40, 10)["geometry"]
+    small = [square(12, 62, 4, **of_class("tumour")), square(40, 62, 4, **of_class("tumour"))]
+    summary, messages = brought(path, [*features, *small])
+    assert summary["words"] == "1 outline changed, 1 new"
+    assert [text.split(":")[0] for text in messages] == [
+        "1 outline keeps clear of objects that are accepted, locked, done or outlined in the file themselves",
+        "1 outline left out",
+    ]
+    expected = drawn()
+    expected[10:50, 60:70] = 3
+    expected[40:44, 62:66] = 5
+    np.testing.assert_array_equal(whole_labels(path), expected)
+
+
 def test_two_that_move_together_do_not_hinder_each_other(path):
     features = [moved(one, 7, 3) for one in exported(path)]
     assert brought(path, features)[0]["words"] == "4 outlines changed"

@@ -137,8 +137,10 @@ def test_regions_that_look_different_come_earlier(fickle, drawn_features):
     _, regions = looked_at(fickle, engine="drawn")
     unlike = [region for region in regions if reason(region, "diversity") is not None]
     assert unlike
-    hardest = max(regions, key=lambda region: region.score)
-    assert hardest not in unlike  # it is the first, before lots are drawn
+    assert len(unlike) < len(regions) - 5
+    assert {reason(region, "diversity").words for region in unlike} == {
+        "looks different from the regions chosen before it"
+    }
     assert all(reason(region, "diversity").value >= 0.5 for region in unlike)
 
 

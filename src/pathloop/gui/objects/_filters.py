@@ -50,6 +50,10 @@ class Filters:
         Level-0 pixels that the object's box must meet.
     region
         Level-0 pixels that the object's centre must lie in.
+    asked_only
+        Leave out what no pathologist is asked about.
+    asked
+        Ids of the objects that are asked about.
     """
 
     classes: frozenset[int] | None = None
@@ -61,6 +65,8 @@ class Filters:
     ids: str = ""
     view: Rect | None = None
     region: Rect | None = None
+    asked_only: bool = False
+    asked: frozenset[int] = frozenset()
 
 
 def passes(frame: ObjectFrame, filters: Filters) -> NDArray[np.bool_]:
@@ -88,6 +94,8 @@ def passes(frame: ObjectFrame, filters: Filters) -> NDArray[np.bool_]:
         keep &= boxes_meet(frame.instances.boxes, filters.view)
     if filters.region is not None:
         keep &= centres_in(frame.instances.centroids, filters.region)
+    if filters.asked_only:
+        keep &= np.isin(frame.instances.ids, sorted(filters.asked))
     return keep
 
 

@@ -11,6 +11,7 @@ from psygnal import SignalInstance
 from pathloop.core import Rect, Scale
 from pathloop.gui._background import Background
 from pathloop.loop import ObjectFrame
+from pathloop.loop.correct import Committed
 from pathloop.slides import Slide
 from pathloop.store import Project, TissueMap
 
@@ -55,6 +56,26 @@ class ProjectsInUse(Protocol):
         ...
 
 
+class TakesChanges(Protocol):
+    """The journal, through which everything goes that people change."""
+
+    @property
+    def committed(self) -> SignalInstance:
+        """(slide, what was committed)."""
+        ...
+
+    def submit(
+        self,
+        opened: Any,
+        work: Callable[[Project, str], Committed | None],
+        *,
+        done: Callable[[Committed | None], Any] | None = None,
+        failed: Callable[[Exception], Any] | None = None,
+    ) -> Any:
+        """Have a change made."""
+        ...
+
+
 class ShownSlide(Protocol):
     """The slide whose panels are shown."""
 
@@ -84,6 +105,16 @@ class ShownSlide(Protocol):
         ...
 
     @property
+    def is_writer(self) -> bool:
+        """Whether this window may change what the project holds."""
+        ...
+
+    @property
+    def project_reason(self) -> str:
+        """Why it may not; empty if it may."""
+        ...
+
+    @property
     def scale(self) -> Scale | None:
         """Um per px of level 0."""
         ...
@@ -110,6 +141,11 @@ class ObjectsSession(Protocol):
     @property
     def projects(self) -> ProjectsInUse:
         """The open projects."""
+        ...
+
+    @property
+    def journal(self) -> TakesChanges:
+        """Writes what people change."""
         ...
 
     @property

@@ -108,6 +108,10 @@ class ObjectCard(QWidget):
         self._lay_out()
         self.show_card(None)
 
+    def add(self, widget: QWidget) -> None:
+        """Show something else of the object below the rest."""
+        self._inside.addWidget(widget)
+
     def show_card(self, card: Card | None) -> None:
         """Show an object's facts; None: a hint."""
         self._body.setVisible(card is not None)
@@ -162,7 +166,7 @@ class ObjectCard(QWidget):
         below = QHBoxLayout()
         below.addWidget(self.picture, 0, Qt.AlignmentFlag.AlignTop)
         below.addLayout(facts, 1)
-        inside = QVBoxLayout(self._body)
+        inside = self._inside = QVBoxLayout(self._body)
         inside.setContentsMargins(0, 0, 0, 0)
         inside.addLayout(top)
         inside.addLayout(below)

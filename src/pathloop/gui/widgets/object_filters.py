@@ -48,6 +48,7 @@ class ObjectFilters(QWidget):
             for code, name in enumerate(OBJECT_STATES)
         }
         self._locked = self._check("Locked only", "locked", "Leave out objects that are not locked.")
+        self._asked = self._check("Asked only", "asked", "Leave out objects that no pathologist is asked about.")
         self._in_view = self._check(
             "In view only", "in_view", "Show only objects of which a part is on screen; follows the view."
         )
@@ -112,7 +113,7 @@ class ObjectFilters(QWidget):
         self._is_quiet = True
         for box in (*self._classes.values(), *self._states.values()):
             box.setChecked(True)
-        for box in (self._locked, self._in_view):
+        for box in (self._locked, self._asked, self._in_view):
             box.setChecked(False)
         for line in (self._ids, *(each for pair in self._spans.values() for each in pair)):
             line.clear()
@@ -128,6 +129,7 @@ class ObjectFilters(QWidget):
             classes=_chosen(self._classes),
             states=_chosen(self._states),
             locked_only=self._locked.isChecked(),
+            asked_only=self._asked.isChecked(),
             ids=self._ids.text(),
             confidence=self._typed_span("confidence"),
             probability=self._typed_span("probability"),
@@ -181,7 +183,7 @@ class ObjectFilters(QWidget):
         self._class_grid = QGridLayout()
         self._class_grid.setContentsMargins(0, 0, 0, 0)
         states = QGridLayout()
-        for number, box in enumerate((*self._states.values(), self._locked)):
+        for number, box in enumerate((*self._states.values(), self._locked, self._asked)):
             states.addWidget(box, number // PER_ROW, number % PER_ROW)
         grid = QGridLayout()
         grid.setVerticalSpacing(3)

@@ -31,6 +31,7 @@ from pathloop.gui.widgets.object_card import ObjectCard
 from pathloop.gui.widgets.object_composition import ObjectComposition
 from pathloop.gui.widgets.object_filters import ObjectFilters
 from pathloop.gui.widgets.object_picture import captioned, write_png
+from pathloop.gui.widgets.object_review import ObjectReview
 from pathloop.gui.widgets.object_table import ObjectTable
 from pathloop.gui.widgets.panel import Panel
 
@@ -63,11 +64,14 @@ class ObjectsPanel(Panel):
         self.plots: ObjectPlots | None = None
         self._build()
         self.presenter = ObjectsPresenter(self._session, self)
+        self.review = ObjectReview(self.presenter)
+        self.card.add(self.review)
         self.cards = CardPresenter(self.presenter)
         self.composition = ObjectComposition(self.presenter)
         self.tabs.addTab(self.composition, "Composition")
         self.tabs.setTabToolTip(COMPOSITION, "How many objects of which kind, and which tissue")
-        self._ends = [self.presenter.close, self.cards.close, self.composition.presenter.close]
+        own = (self.presenter, self.cards, self.review.presenter, self.composition.presenter)
+        self._ends = [one.close for one in own]
         self._wire()
         self._enable()
 
@@ -123,6 +127,7 @@ class ObjectsPanel(Panel):
     def show_card(self, card: Card | None) -> None:
         """See `ObjectsView`."""
         self.card.show_card(card)
+        self.review.presenter.show(card)
 
     def show_thumbnail(self, thumbnail: Thumbnail) -> None:
         """See `ObjectsView`."""

@@ -98,16 +98,26 @@ class Piece:
     numbered: NumberedLabels
 
     def entry(self, task: str) -> dict[str, Any]:
-        """What the manifest says of it."""
+        """What the manifest says about it."""
         place = [self.rect.y, self.rect.x, self.rect.height, self.rect.width]
         return {"task": task, "file": self.name, "rect": place, "objects": len(self.numbered.ids)}
 
 
-def cut_pieces(region: TrainingRegion, task: TrainingTask, min_side_px: int) -> list[Piece]:
-    """The reviewed rectangles of a region, for formats without a value for "ignore"."""
+def cut_pieces(region: TrainingRegion, task: TrainingTask, min_side_px: int) -> tuple[list[Piece], float]:
+    """The reviewed rectangles of a region, for formats without a value for "ignore".
+
+    Returns
+    -------
+    pieces
+        Largest first; may be none.
+    lost
+        Share of the reviewed pixels that is in no piece, 0 .. 1.
+    """
     rects = reviewed_rects(task.reviewed, min_side_px=min_side_px)
+    n_reviewed = int(task.reviewed.sum())
+    lost = 1 - sum(rect.area for rect in rects) / n_reviewed if n_reviewed else 0.0
     whole = rects == [Rect(0, 0, *task.labels.shape)]
-    return [
+    pieces = [
         Piece(
             region.name if whole else f"{region.name}~{number}",
             rect,
@@ -116,3 +126,4 @@ def cut_pieces(region: TrainingRegion, task: TrainingTask, min_side_px: int) -> 
         )
         for number, rect in enumerate(rects, start=1)
     ]
+    return pieces, lost

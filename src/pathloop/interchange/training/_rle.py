@@ -1,4 +1,4 @@
-"""COCO's run-length encoding of masks, and back.
+"""COCO's run-length encoding of masks.
 
 Pixels are counted down the columns, left column first. ``counts`` are the lengths of runs of 0 and 1 in turn, the
 first of 0 (and perhaps of length 0). As text, each count (from the fourth on its difference to the one two before) is
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-__all__ = ["object_runs", "runs_from_text", "runs_to_mask", "runs_to_text"]
+__all__ = ["object_runs", "runs_to_text"]
 
 
 def object_runs(labels: NDArray[np.int32]) -> Iterator[tuple[int, tuple[int, int, int, int], list[int]]]:
@@ -60,25 +60,3 @@ def runs_to_text(counts: list[int]) -> str:
             if not more:
                 break
     return "".join(letters)
-
-
-def runs_from_text(text: str) -> list[int]:
-    """Counts of their compressed form."""
-    counts: list[int] = []
-    value = shift = 0
-    for letter in text:
-        bits = ord(letter) - 48
-        value |= (bits & 31) << shift
-        shift += 5
-        if not bits & 32:
-            if bits & 16:
-                value -= 1 << shift
-            counts.append(value + counts[-2] if len(counts) > 2 else value)
-            value = shift = 0
-    return counts
-
-
-def runs_to_mask(counts: list[int], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """(H, W) mask of counts."""
-    values = np.arange(len(counts)) % 2 == 1
-    return np.repeat(values, counts).reshape(shape[1], shape[0]).T

@@ -72,7 +72,7 @@ def thorough(work: Work) -> Generator[Event, None, Ranking]:
     reasons = list(ranking.reasons)
     for place, (index, distance) in enumerate(zip(spread.tolist(), distances.tolist(), strict=True)):
         if place and distance >= UNLIKE:
-            words = "looks unlike the regions before it in the queue"
+            words = "looks different from the regions chosen before it"
             reasons[index] = (*reasons[index], Reason("diversity", round(distance, 4), words))
     rest = np.setdiff1d(ranking.order, spread, assume_unique=True)
     rest = rest[np.argsort(-ranking.values[rest], kind="stable")]
