@@ -7,12 +7,21 @@ import sqlite3
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from drawn_slides import DrawnEngine, drawn_model, drawn_request, run, write_blobs
-from project_views import OBJECT_TASKS, all_labels, assert_same, assert_same_objects, opened, snapshot
+from project_views import (
+    OBJECT_TASKS,
+    all_labels,
+    assert_same,
+    assert_same_objects,
+    assert_table,
+    opened,
+    snapshot,
+)
 from recorded_runs import begun, planned
 
-from pathloop.core import DataError, Message, ProjectError, Rect, Scale, StageProgress
+from pathloop.core import DataError, Message, Rect, Scale, StageProgress
 from pathloop.loop import (
     EXPORT_FORMATS,
     ExportRequest,
@@ -23,7 +32,9 @@ from pathloop.loop import (
     is_segmented,
     land,
     run_parameters,
+    unfinished_runs,
 )
+from pathloop.loop.correct import redo, set_objects, undo
 from pathloop.predict import TileFolder
 from pathloop.store import Project
 
@@ -225,38 +236,68 @@ def execute(path, sql):
         database.execute(sql)
 
 
-@pytest.mark.parametrize("change", ["state = 'edited'", "state = 'accepted'", "locked = 1"])
-def test_reviewed_objects_are_never_overwritten(tmp_path, segmented, slide, model, change):
+@pytest.mark.parametrize("change", [{"state": "edited"}, {"state": "accepted"}, {"locked": True}], ids=str)
+def test_reviewed_objects_stay_when_another_run_lands(tmp_path, segmented, slide, model, change):
     path = shutil.copytree(segmented[0], tmp_path / "p")
-    other = drawn_model(tmp_path / "other", um_per_px=0.7)
-    key, result = assembled(path, slide, other)
-    gland = "(SELECT layer FROM layers WHERE task = 'gland')"
-    execute(path, f"UPDATE objects SET {change} WHERE id = 2 AND layer = {gland}")
+    key, result = assembled(path, slide, drawn_model(tmp_path / "other", um_per_px=0.7))
+    with opened(path, write=True) as project:
+        set_objects(project, "blobs", "gland", [2], **change)
+        row = project.object_row("blobs", "gland", 2)
     before = all_labels(path)
-    with pytest.raises(ProjectError, match="1 edited, accepted or locked 'gland' objects"):
-        landed(path, key, result)
-    after = all_labels(path)
-    assert (after["gland"] == before["gland"]).all()
-    assert (after["lumen"] == before["lumen"]).all()
-    # the result is there yet: it lands once the review is taken back
-    execute(path, "UPDATE objects SET state = 'predicted', locked = 0")
     landed(path, key, result)
+    after = all_labels(path)
+    assert ((after["gland"] == 2) == (before["gland"] == 2)).all()
     with opened(path) as project:
+        assert project.object_row("blobs", "gland", 2) == row
+        ids = {task: project.objects("blobs", task).ids for task in OBJECT_TASKS}
+        assert ids["gland"][:2].tolist() == [2, len(np.unique(before["gland"]))]
+        for task in OBJECT_TASKS:
+            assert_table(project.objects("blobs", task), after[task])
         assert [one.state for one in project.runs("blobs")] == ["replaced", "finished"]
 
 
-def test_an_object_reviewed_while_its_task_lands_is_kept(tmp_path, segmented, slide, model):
+@pytest.mark.parametrize("how", ["through the project", "by another program"])
+def test_an_object_reviewed_while_its_task_lands_is_kept(tmp_path, segmented, slide, model, how):
     path = shutil.copytree(segmented[0], tmp_path / "p")
     key, result = assembled(path, slide, drawn_model(tmp_path / "other", um_per_px=0.7))
     before = all_labels(path)
     with opened(path, write=True) as project:
         events = land(project, "blobs", key, result)
         assert next(events).stage == "writing nuclei"
-        execute(path, "UPDATE objects SET state = 'accepted' WHERE id = 3")
-        with pytest.raises(ProjectError, match="never overwritten"):
-            list(events)
+        if how == "by another program":
+            execute(path, "UPDATE objects SET state = 'accepted' WHERE id = 3")
+        else:
+            set_objects(project, "blobs", "nuclei", [3], state="accepted")
+        assert {one.stage for one in events} == {f"writing {task}" for task in OBJECT_TASKS}
+        assert project.object_row("blobs", "nuclei", 3).state == "accepted"
+    after = all_labels(path)
+    assert ((after["nuclei"] == 3) == (before["nuclei"] == 3)).all()
+    assert (after["nuclei"] != before["nuclei"]).any()
+
+
+def test_a_landing_is_one_entry_that_can_be_undone_and_run_again(tmp_path, empty, segmented, slide, model):
+    path = shutil.copytree(empty, tmp_path / "p")
+    key, result = assembled(path, slide, model)
+    landed(path, key, result)
+    with opened(path, write=True) as project, planned(slide, model, tmp_path) as (job, _, _):
+        [entry] = project.journal("blobs")
+        n = {task: project.counts("blobs", task).total for task in OBJECT_TASKS}
+        words = f"{job.card.name} {job.card.version}: {n['nuclei']} nuclei, {n['gland']} glands, {n['lumen']} lumina"
+        assert (entry.kind, entry.tool, entry.summary) == ("run", "segment", words)
+        assert is_segmented(project, "blobs", key, run_parameters(job))
+        undo(project, "blobs")
+        assert project.tasks("blobs") == []
+        assert not is_segmented(project, "blobs", key, run_parameters(job))
+        assert unfinished_runs(project, "blobs") == []
+        redo(project, "blobs")
+        assert is_segmented(project, "blobs", key, run_parameters(job))
+        undo(project, "blobs")
+    run(drawn_request(slide, path, model))
+    with opened(path) as project:
+        assert {task: project.counts("blobs", task).total for task in OBJECT_TASKS} == n
+        assert [entry.kind for entry in project.journal("blobs")] == ["run", "undo", "redo", "undo", "run"]
     for task, ids in all_labels(path).items():
-        assert (ids == before[task]).all()
+        assert ((ids > 0) == (all_labels(segmented[0])[task] > 0)).all()
 
 
 def test_the_preview_of_another_run_stays(tmp_path, segmented, slide, model):

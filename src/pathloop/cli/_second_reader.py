@@ -79,7 +79,8 @@ def run_merge(options: argparse.Namespace) -> int:
         )
     print(report.to_json() if options.json else report.to_table())
     if not options.json:
-        print(f"\nmerged into {report.project}" if report.is_written else "\ntried only, nothing is stored")
+        done = f"merged into {report.project}" if report.has_changed else "nothing new, nothing is stored"
+        print(f"\n{done if report.is_written else 'tried only, nothing is stored'}")
     return 0
 
 

@@ -49,9 +49,16 @@ class FakeProjects:
     uuid = UUID(int=7)
 
     def use(self, path, work, done=None, failed=None):
-        result = work(SimpleNamespace(uuid=self.uuid, runs=lambda slide_id: []))
+        result = work(SimpleNamespace(uuid=self.uuid, runs=lambda slide_id: [], flags=lambda slide_id: []))
         if done is not None:
             done(result)
+
+
+class FakeJournal:
+    committed = Signal(object, object)
+
+    def submit(self, opened, work, *, done=None, failed=None):
+        raise AssertionError("nothing is changed here")
 
 
 class FakeSession:
@@ -67,6 +74,7 @@ class FakeSession:
         self.viewer = SimpleNamespace(layers=SimpleNamespace(selection=SimpleNamespace(active=None)))
         self.background = background or InlineBackground()
         self.projects = FakeProjects()
+        self.journal = FakeJournal()
         self.frames = {frame.task: frame for frame in frames}
         self.said, self.visited, self.selections = [], [], []
         self.view = Rect(0, 0, 1000, 1000)
@@ -83,6 +91,8 @@ class FakeSession:
             layer=None,
             slide_id="slide_1",
             project_path=folder / "slide 1.pathloop",
+            is_writer=True,
+            project_reason="",
             scale=slide.scale,
             desk=SimpleNamespace(layers=layers, tissue=None),
         )

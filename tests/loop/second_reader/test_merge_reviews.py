@@ -96,6 +96,21 @@ def test_a_region_with_a_conflict_in_it_is_not_done(copies):
         assert state(project)[2][2] == "accepted"  # the rest of the region came in
 
 
+@pytest.mark.parametrize("prefer", ["ask", "theirs"])
+def test_what_i_drew_in_a_region_that_they_finished_without_it_is_a_conflict(copies, prefer):
+    with Project.open(copies.mine, write=True) as project:
+        drawn = draw_new(project, (150, 150, 30, 30))
+        outside = draw_new(project, (150, 550, 30, 30))
+    with Project.open(copies.theirs, write=True) as project:
+        accept_region(project, add(project).id)
+    report = merged(*copies, prefer=prefer)
+    [found] = report.conflicts if prefer == "ask" else report.slides[0].overruled
+    assert (found.difference, found.rect) == ("first only", Rect(150, 150, 30, 30))
+    with Project.open(copies.mine, write=False) as project:
+        assert (drawn in state(project)) == (prefer == "ask")
+        assert outside in state(project)
+
+
 def test_regions_are_merged_by_what_each_changed(tmp_path):
     copies = make_copies(tmp_path, prepare=lambda project: [add(project, Rect(0, x, 100, 100)) for x in (0, 200, 400)])
     with Project.open(copies.mine, write=True) as project:

@@ -28,6 +28,7 @@ from pathloop.gui.correcting import (
 )
 from pathloop.gui.widgets._buttons import color_chip, emptied
 from pathloop.gui.widgets.panel import Panel
+from pathloop.gui.widgets.tissue_tools import TissueTools
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -62,6 +63,8 @@ class CorrectPanel(Panel):
         self._build_actions("object")
         self._build_note()
         self._build_hints()
+        self.tissue = TissueTools(session)
+        self.body.addWidget(self.tissue)
         self.body.addStretch(1)
         self.presenter = CorrectPresenter(session, self, self.keys)
         self._wire()

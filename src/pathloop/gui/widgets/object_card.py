@@ -1,6 +1,7 @@
 """The card of one object: a picture of it on the slide, and what is known."""
 
 import html
+from typing import TypeVar
 
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QImage, QPainter, QPainterPath, QPaintEvent, QPen
@@ -13,6 +14,7 @@ __all__ = ["ObjectCard", "ObjectPicture"]
 
 HINT = "Click an object on the slide, or a row of the table, to see it here."
 SIDE = 132
+W = TypeVar("W", bound=QWidget)
 
 
 class ObjectPicture(QWidget):
@@ -108,9 +110,10 @@ class ObjectCard(QWidget):
         self._lay_out()
         self.show_card(None)
 
-    def add(self, widget: QWidget) -> None:
+    def add(self, widget: W) -> W:
         """Show something else of the object below the rest."""
         self._inside.addWidget(widget)
+        return widget
 
     def show_card(self, card: Card | None) -> None:
         """Show an object's facts; None: a hint."""

@@ -64,8 +64,7 @@ class ObjectsPanel(Panel):
         self.plots: ObjectPlots | None = None
         self._build()
         self.presenter = ObjectsPresenter(self._session, self)
-        self.review = ObjectReview(self.presenter)
-        self.card.add(self.review)
+        self.review = self.card.add(ObjectReview(self.presenter))
         self.cards = CardPresenter(self.presenter)
         self.composition = ObjectComposition(self.presenter)
         self.tabs.addTab(self.composition, "Composition")

@@ -47,15 +47,15 @@ each rectangle and what was dropped. The tissue map is no set of objects and is 
 
     def add(self, region: TrainingRegion) -> dict[str, Any]:
         """Write the images, and the annotations of each into a file that waits for its split."""
-        entries, dropped = [], []
+        entries: list[dict[str, Any]] = []
+        dropped: list[str] = []
         for name, task in sorted(region.tasks.items()):
             self._categories.setdefault(name, _categories(name, task))
-            pieces = cut_pieces(region, task, self._options.min_side_px)
+            pieces, lost = cut_pieces(region, name, self._options.min_side_px)
+            dropped += lost
             for piece in pieces:
                 self._add(name, task, piece, region)
                 entries.append(piece.entry(name))
-            if not pieces:
-                dropped.append(f"{name}: no reviewed rectangle with sides of {self._options.min_side_px} px or more")
         return {"images": entries, "dropped": dropped}
 
     def _add(self, name: str, task: TrainingTask, piece: Piece, region: TrainingRegion) -> None:

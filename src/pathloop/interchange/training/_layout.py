@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pathloop.core import Rect, UsageError
 from pathloop.interchange.training._files import NumberedLabels, number_labels
 from pathloop.interchange.training._pieces import reviewed_rects
-from pathloop.interchange.training._region import TrainingRegion, TrainingTask
+from pathloop.interchange.training._region import TrainingRegion
 
 __all__ = ["Piece", "SetWriter", "TrainingOptions", "cut_pieces"]
 
@@ -103,27 +103,29 @@ class Piece:
         return {"task": task, "file": self.name, "rect": place, "objects": len(self.numbered.ids)}
 
 
-def cut_pieces(region: TrainingRegion, task: TrainingTask, min_side_px: int) -> tuple[list[Piece], float]:
+def cut_pieces(region: TrainingRegion, task: str, min_side_px: int) -> tuple[list[Piece], list[str]]:
     """The reviewed rectangles of a region, for formats without a value for "ignore".
 
     Returns
     -------
     pieces
         Largest first; may be none.
-    lost
-        Share of the reviewed pixels that is in no piece, 0 .. 1.
+    dropped
+        What was left out, in words.
     """
-    rects = reviewed_rects(task.reviewed, min_side_px=min_side_px)
-    n_reviewed = int(task.reviewed.sum())
-    lost = 1 - sum(rect.area for rect in rects) / n_reviewed if n_reviewed else 0.0
-    whole = rects == [Rect(0, 0, *task.labels.shape)]
+    labels, reviewed = region.tasks[task].labels, region.tasks[task].reviewed
+    rects = reviewed_rects(reviewed, min_side_px=min_side_px)
+    whole = rects == [Rect(0, 0, *labels.shape)]
     pieces = [
         Piece(
             region.name if whole else f"{region.name}~{number}",
             rect,
             np.ascontiguousarray(region.image[rect.slices]),
-            number_labels(task.labels[rect.slices]),
+            number_labels(labels[rect.slices]),
         )
         for number, rect in enumerate(rects, start=1)
     ]
-    return pieces, lost
+    lost = int(reviewed.sum()) - sum(rect.area for rect in rects)
+    if not rects:
+        return [], [f"{task}: no reviewed rectangle with sides of {min_side_px} px or more"]
+    return pieces, [f"{task}: {lost} reviewed pixels that no rectangle holds"] if lost else []

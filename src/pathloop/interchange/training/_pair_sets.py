@@ -34,18 +34,18 @@ class _PairSet:
 
     def add(self, region: TrainingRegion) -> dict[str, Any]:
         """Write image, label image and object table of every reviewed rectangle."""
-        entries, dropped = [], []
+        entries: list[dict[str, Any]] = []
+        dropped: list[str] = []
         for name, task in sorted(region.tasks.items()):
             folder = self._folder / name
-            pieces = cut_pieces(region, task, self._min_side_px)
+            pieces, lost = cut_pieces(region, name, self._min_side_px)
+            dropped += lost
             for piece in pieces:
                 waiting = folder / _WAITING
                 for path in self._write(waiting, piece):
                     self._waiting.append((region.name, folder, path.relative_to(waiting)))
                 write_object_table(folder / "objects" / f"{piece.name}.csv", piece.numbered, task)
                 entries.append(piece.entry(name))
-            if not pieces:
-                dropped.append(f"{name}: no reviewed rectangle with sides of {self._min_side_px} px or more")
         return {"images": entries, "dropped": dropped}
 
     def finish(self, splits: Mapping[str, str]) -> None:

@@ -60,7 +60,9 @@ def compared_area(copies: Copies, task: str) -> Area:
         rects = _as_rects(places, copies.mine.whole)
         words = "no region is done in both copies: compared where either reader edited, which says nothing of the rest"
         return Area(rects, "edited", f"{copies.mine.slide_id}, {task}: {words}")
-    words = "no region is done in both copies and neither reader has edited anything: compared everything, reviewed or not"
+    words = (
+        "no region is done in both copies and neither reader has edited anything: compared everything, reviewed or not"
+    )
     return Area((copies.mine.whole,), "everything", f"{copies.mine.slide_id}, {task}: {words}")
 
 

@@ -6,7 +6,7 @@ from pathloop.core import Rect
 from pathloop.loop.second_reader._case import MINE, NOW, THEIRS, Case, Decision, Links, Node, centred
 from pathloop.loop.second_reader._coincide import coincide
 from pathloop.loop.second_reader._records import Difference, Disagreement
-from pathloop.loop.second_reader._sides import Copies, Rows, rect_of
+from pathloop.loop.second_reader._sides import Copies, rect_of
 
 __all__ = ["decide"]
 
@@ -26,10 +26,13 @@ def decide(copies: Copies, task: str, *, prefer_theirs: bool) -> Decision:
     mine = copies.mine.changed(task, centred(copies.mine, task, copies.mine.done_since(task)))
     table, near = coincide(copies, task, theirs, mine)
     case = Case.of(copies, task, (theirs, near), table)
+    settled: set[int] = set()
     for group in case.groups():
         if any(side == THEIRS and number in theirs for side, number in group):
             _settle(case, group, prefer_theirs=prefer_theirs)
-    _remove_unfound(case, mine, done)
+            settled |= {number for side, number in group if side == MINE}
+    for number in sorted(set(centred(copies.mine, task, done)) - settled - set(case.be.values())):
+        _unfound(case, number, is_mine=number in mine, prefer_theirs=prefer_theirs)
     _mind_the_rest(case)
     return case.decision
 
@@ -118,16 +121,20 @@ def _take(case: Case, theirs: Sequence[int], mine: Sequence[int]) -> None:
     decision.removed |= set(mine) - used
 
 
-def _remove_unfound(case: Case, mine: Rows, done: Sequence[Rect]) -> None:
-    """Predictions of mine in regions that they finished, which they did not have or did not leave."""
-    decision = case.decision
-    found = {*case.was.values(), *case.be.values(), *mine}
-    side = case.copies.mine
-    for number in set(centred(side, case.task, done)) - found - decision.removed:
-        row = side.project.object_row(side.slide_id, case.task, number)
-        if row is not None and not row.locked:
-            decision.rows[MINE][number] = (row, row)
-            decision.removed.add(number)
+def _unfound(case: Case, number: int, *, is_mine: bool, prefer_theirs: bool) -> None:
+    """An object of mine in a region that they finished without it: a prediction goes, what I made is a conflict."""
+    decision, side = case.decision, case.copies.mine
+    row = side.project.object_row(side.slide_id, case.task, number)
+    if row is None:
+        return
+    if is_mine or row.locked:
+        conflict = Disagreement(side.slide_id, case.task, "first only", rect_of(row))
+        if row.locked or not prefer_theirs:
+            decision.conflicts.append(conflict)
+            return
+        decision.overruled.append(conflict)
+    decision.rows[MINE].setdefault(number, (row, row))
+    decision.removed.add(number)
 
 
 def _mind_the_rest(case: Case) -> None:

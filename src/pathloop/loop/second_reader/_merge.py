@@ -80,7 +80,7 @@ def merge_copy(
             entry = None if dry_run else plan.commit(who)
             done.append(plan.report(entry))
             notes += plan.notes
-    return MergeReport(project.path, other, prefer, not dry_run, tuple(done), tuple(dict.fromkeys(notes)))
+    return MergeReport(project.path, copy.path, prefer, not dry_run, tuple(done), tuple(dict.fromkeys(notes)))
 
 
 def _check_pending(copies: Copies) -> None:

@@ -42,6 +42,11 @@ class MergeReport:
         """What both readers changed differently and was left as yours."""
         return tuple(one for slide in self.slides for one in slide.conflicts)
 
+    @property
+    def has_changed(self) -> bool:
+        """Whether anything was written."""
+        return any(one.entry is not None for one in self.slides)
+
     def to_table(self) -> str:
         """Text: a row a slide, and the notes."""
         verb = "came in" if self.is_written else "would come in"
