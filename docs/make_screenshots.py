@@ -117,6 +117,13 @@ def show(slide: Path, options: argparse.Namespace) -> None:
     ids = session.frame("nuclei").instances.ids
     session.select("nuclei", ids[len(ids) // 2 : len(ids) // 2 + 1], "script")
     shoot("objects", "Objects")
+    corrector = panels["Correct"].presenter.corrector
+    panels["Correct"].presenter.opener.open(Rect(height // 3, width // 3, 500, 500))
+    wait("the edit window", lambda: corrector.window is not None)
+    session.current.fill_view(Rect(height // 3 + 100, width // 3 + 100, 220, 220), viewer)
+    wait("the network's maps", lambda: not panels["Correct"].presenter.assistant.reason())
+    rest(1)
+    shoot("correct", "Correct")
     viewer.close()
 
 

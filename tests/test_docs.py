@@ -12,7 +12,20 @@ from pathloop.interchange import write_objects_csv
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.S | re.M)
-COMMANDS = {"agreement", "demo", "evaluate", "export", "import", "info", "log", "merge", "models", "rank", "segment", "train"}
+COMMANDS = {
+    "agreement",
+    "demo",
+    "evaluate",
+    "export",
+    "import",
+    "info",
+    "log",
+    "merge",
+    "models",
+    "rank",
+    "segment",
+    "train",
+}
 
 
 def blocks(language: str) -> list[tuple[str, str]]:

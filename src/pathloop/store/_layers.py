@@ -85,6 +85,6 @@ def filled_areas(database: Database, layer: Layer) -> list[Rect]:
 
 
 def is_used(database: Database, layer: Layer) -> bool:
-    """Whether a run filled a part of a layer, or a person drew in it."""
-    drawn = "SELECT 1 FROM objects WHERE layer = ?1 UNION SELECT 1 FROM journal_pixels WHERE layer = ?1 LIMIT 1"
-    return bool(filled_areas(database, layer) or database.rows(drawn, (layer.number,)))
+    """Whether a run filled a part of a layer, or it holds objects that a person drew."""
+    objects = "SELECT 1 FROM objects WHERE object BETWEEN ?1 << 32 AND (?1 + 1 << 32) - 1 LIMIT 1"
+    return bool(filled_areas(database, layer) or database.rows(objects, (layer.number,)))

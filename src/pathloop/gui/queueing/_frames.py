@@ -129,7 +129,7 @@ class RegionFrames:
         if layer.edge_width != width:
             layer.edge_width = width  # draws
         else:
-            layer.refresh(highlight=False, extent=False)
+            layer.refresh(thumbnail=False, highlight=False, extent=False)
 
     def _add(self, opened: OpenedSlide, lines: Any, colors: Any, width: float) -> None:
         from napari.layers import Vectors

@@ -33,6 +33,8 @@ SIGNS = {"done": _TICK, "doing": _STROKE}
 """Corners (x, y) of a line, as shares of the sign's size: a tick, a stroke; what is to do has none."""
 
 Lines = NDArray[np.float32]
+_STATES = tuple(STATE_COLORS)
+_RGBA = np.array([(*color, 255) for color in STATE_COLORS.values()], np.float32) / 255
 
 
 def frame_lines(
@@ -58,17 +60,31 @@ def frame_lines(
         of all lines in level-0 pixels.
     """
     width = WIDTH_PX * screen_px
-    lines: list[Lines] = []
-    colors: list[NDArray[np.float32]] = []
-    ordered = sorted(regions, key=lambda region: region.id == current)
-    for region in ordered:
-        own = _frame(region, width, screen_px, n=CURRENT_LINES if region.id == current else 1)
-        lines.append(own)
-        rgba = np.array([*STATE_COLORS[region.state], 255], np.float32) / 255
-        colors.append(np.broadcast_to(rgba, (len(own), 4)))
-    if not lines:
+    if not regions:
         return np.zeros((0, 2, 2), np.float32), np.zeros((0, 4), np.float32), width
-    return _clipped(np.concatenate(lines), shape), np.concatenate(colors), width
+    rects = np.array([(one.rect.y, one.rect.x, one.rect.bottom, one.rect.right) for one in regions], np.float32)
+    states = np.array([_STATES.index(one.state) for one in regions])
+    sides = (rects[:, 2:] - rects[:, :2]).min(axis=1)
+    is_large = sides >= LEAST_PX * screen_px
+    dashed = is_large & np.array([one.holdout or one.origin == "random" for one in regions])
+    is_current = np.array([one.id == current for one in regions])
+    # pixel centres are whole numbers: a pixel's edge lies half a pixel before
+    boxes = rects - np.float32(0.5)
+    # inside, so that frames of neighbours lie side by side; what makes the current one thick comes outside
+    inset = np.minimum(width / 2, sides / 4)
+    found: list[tuple[Lines, NDArray[np.int64]]] = []
+    for chosen, draw in ((~dashed, _solid), (dashed, _dashed)):
+        found.append((draw(_grown(boxes[chosen], -inset[chosen]), width), states[chosen]))
+    for state, sign in SIGNS.items():
+        chosen = is_large & (states == _STATES.index(state))
+        for shift in (0.0, width * STEP):  # twice makes it bold
+            found.append((_sign(sign, boxes[chosen, :2], screen_px, shift), states[chosen]))
+    for step in range(CURRENT_LINES):
+        for chosen, draw in ((is_current & ~dashed, _solid), (is_current & dashed, _dashed)):
+            found.append((draw(_grown(boxes[chosen], step * width * STEP - inset[chosen]), width), states[chosen]))
+    lines = np.concatenate([one.reshape(-1, 2, 2) for one, _ in found])
+    colors = np.concatenate([np.repeat(_RGBA[own], one.shape[1], axis=0) for one, own in found])
+    return _clipped(lines, shape), colors, width
 
 
 def _clipped(lines: Lines, shape: tuple[int, int]) -> Lines:
@@ -77,39 +93,35 @@ def _clipped(lines: Lines, shape: tuple[int, int]) -> Lines:
     return np.stack([ends[:, 0], ends[:, 1] - ends[:, 0]], axis=1)
 
 
-def _frame(region: Region, width: float, screen_px: float, *, n: int) -> Lines:
-    rect = region.rect
-    # pixel centres are whole numbers: a pixel's edge lies half a pixel before
-    low = np.array([rect.y, rect.x], np.float32) - 0.5
-    high = np.array([rect.bottom, rect.right], np.float32) - 0.5
-    is_large = min(rect.shape) >= LEAST_PX * screen_px
-    dashed = is_large and (region.holdout or region.origin == "random")
-    # inside, so that those of neighbours lie side by side; what makes the current one thick comes outside
-    steps = np.arange(n) * width * STEP - min(width / 2, min(rect.shape) / 4)
-    parts = [_rectangle(low - step, high + step, width, dashed=dashed) for step in steps.tolist()]
-    if is_large and region.state in SIGNS:
-        parts += [_sign(region.state, low, screen_px, shift=shift * width * STEP) for shift in (0, 1)]
-    return np.concatenate(parts)
+def _grown(boxes: NDArray[np.float32], by: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(boxes + by[:, None] * np.array([-1, -1, 1, 1], np.float32), np.float32)
 
 
-def _rectangle(low: NDArray[np.float32], high: NDArray[np.float32], width: float, *, dashed: bool) -> Lines:
-    """Four sides; solid ones reach over the corners by half their width, so that these are square."""
-    (top, left), (bottom, right) = low, high
-    corners = np.array([[top, left], [top, right], [bottom, right], [bottom, left]], np.float32)
-    along = np.roll(corners, -1, axis=0) - corners
-    if not dashed:
-        ends = np.sign(along) * (width / 2)
-        return np.stack([corners - ends, along + 2 * ends], axis=1)
-    # a dash begins and ends each side, so that corners are closed
-    step = along / (DASHES - 1 + DASH_SHARE)
-    starts = corners[:, None] + step[:, None] * np.arange(DASHES, dtype=np.float32)[None, :, None]
-    dashes = np.broadcast_to(step[:, None] * DASH_SHARE, starts.shape)
-    return np.stack([starts, dashes], axis=2).reshape(-1, 2, 2)
+def _sides(boxes: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(n, 4, 2) corners, clockwise, and the ways to the next ones."""
+    corners = boxes[:, [[0, 1], [0, 3], [2, 3], [2, 1]]]
+    return corners, np.roll(corners, -1, axis=1) - corners
 
 
-def _sign(state: str, corner: NDArray[np.float32], screen_px: float, *, shift: float) -> Lines:
-    """One line of a sign; a second one a little below makes it bold."""
-    size = SIGN_PX * screen_px
-    points = corner + size / 2 + np.array([(y, x) for x, y in SIGNS[state]], np.float32) * size
-    points[:, 0] += shift
-    return np.stack([points[:-1], np.diff(points, axis=0)], axis=1).astype(np.float32)
+def _solid(boxes: NDArray[np.float32], width: float) -> Lines:
+    """(n, 4, 2, 2) sides; they reach over the corners by half their width, so that these are square."""
+    corners, along = _sides(boxes)
+    ends = np.sign(along) * np.float32(width / 2)
+    return np.stack([corners - ends, along + 2 * ends], axis=2)
+
+
+def _dashed(boxes: NDArray[np.float32], width: float) -> Lines:
+    """(n, 4 x `DASHES`, 2, 2) dashes; one begins and one ends each side, so that corners are closed."""
+    corners, along = _sides(boxes)
+    step = along / np.float32(DASHES - 1 + DASH_SHARE)
+    starts = corners[:, :, None] + step[:, :, None] * np.arange(DASHES, dtype=np.float32)[:, None]
+    dashes = np.broadcast_to(step[:, :, None] * np.float32(DASH_SHARE), starts.shape)
+    return np.stack([starts, dashes], axis=3).reshape(-1, 4 * DASHES, 2, 2)
+
+
+def _sign(sign: Sequence[tuple[float, float]], corners: NDArray[np.float32], screen_px: float, shift: float) -> Lines:
+    """(n, corners of the sign - 1, 2, 2) lines."""
+    size = np.float32(SIGN_PX * screen_px)
+    places = np.array([(y, x) for x, y in sign], np.float32) * size + size / 2
+    points = corners[:, None] + places + np.array([shift, 0], np.float32)
+    return np.stack([points[:, :-1], np.diff(points, axis=1)], axis=2)

@@ -28,9 +28,9 @@ from pathloop.store import Region, who_am_i
 
 __all__ = ["QueuePresenter"]
 
-FILLED = 0.8
-"""Share of the view that a region takes up when it is gone to; smaller ones are zoomed in on."""
-TOO_SMALL = 0.5
+FILLED, OBJECT_FILLED = 0.85, 0.35
+"""Share of the view that a region, and an object with its surroundings, takes up when it is gone to."""
+TOO_SMALL = 2 / 3
 
 
 class QueuePresenter:
@@ -106,7 +106,7 @@ class QueuePresenter:
         found = next((one for one in self.content.flagged if (one.flag.task, one.flag.id) == key), None)
         if found is not None:
             self._set_current(key)
-            self.session.go_to(found.box)
+            self._bring(found.box, OBJECT_FILLED)
             self.session.select(key[0], np.array([key[1]], np.int64), "queue")
 
     def open_selected(self) -> None:
@@ -224,16 +224,22 @@ class QueuePresenter:
     # inside
 
     def _go_to(self, region: Region) -> None:
-        session = self.session
         self._set_current(region_key(region))
-        session.go_to(region.rect)
-        view = session.view_rect()
-        if view is not None:
-            share = max(region.rect.height / view.height, region.rect.width / view.width)
-            if 0 < share < TOO_SMALL:
-                camera = session.viewer.scene.camera
-                camera.zoom = float(camera.zoom * FILLED / share)
-        session.region_wanted.emit(region)
+        self._bring(region.rect, FILLED)
+        self.session.region_wanted.emit(region)
+
+    def _bring(self, rect: Rect, filled: float) -> None:
+        """Bring a rectangle into view, and nearer where it takes up less than two thirds of what it should."""
+        session = self.session
+        session.go_to(rect)
+        opened, viewer = session.current, session.viewer
+        if opened is None or viewer.scene.camera.zoom <= 0 or min(viewer.canvas.size) <= 0:
+            return
+        # the canvas counts, also where the slide ends on it
+        shown = np.asarray(viewer.canvas.size, float) / (viewer.scene.camera.zoom * np.asarray(opened.layer.scale)[-2:])
+        share = float(np.max(np.array(rect.shape) / shown))
+        if 0 < share < filled * TOO_SMALL:
+            viewer.scene.camera.zoom = float(viewer.scene.camera.zoom * filled / share)
 
     def _set_current(self, key: Key) -> None:
         self.current, self.selected = key, (key,)

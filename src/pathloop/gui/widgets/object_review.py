@@ -31,6 +31,7 @@ class ObjectReview(QWidget):
         self.classes = QComboBox()
         self.classes.setObjectName("pathloop_review_class")
         self.classes.setAccessibleName("Class of the object")
+        self.classes.setToolTip("Select an object first")
         self.classes.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.classes.setMinimumContentsLength(7)
         self.question = QLabel()
@@ -94,8 +95,9 @@ class ObjectReview(QWidget):
         widget.setToolTip(reason or tip)
 
     def _button(self, name: str) -> QPushButton:
-        button = QPushButton()
+        button = QPushButton(name.capitalize())
         button.setObjectName(f"pathloop_review_{name}")
+        button.setToolTip("Select an object first")
         return button
 
     def _ask(self) -> None:

@@ -80,7 +80,7 @@ class _Keeper(QObject):
         """Hold a close event back until the user has answered."""
         if event.type() != QEvent.Type.Close or self._session.is_closed:
             return False
-        if self._session.is_busy() and not self._may_close(watched):
+        if not self._all_saved(watched) or (self._session.is_busy() and not self._may_close(watched)):
             event.ignore()
             return True
         try:
@@ -88,6 +88,25 @@ class _Keeper(QObject):
         except Exception as error:  # noqa: BLE001 - an error in an event filter ends the interpreter, not the window
             logging.getLogger("pathloop.gui").error("the session did not close cleanly: %s", error)
         return False
+
+    def _all_saved(self, window: Any) -> bool:
+        """Whether nothing would be lost: edits that the drive refuses are tried once more, then the user decides."""
+        journal = self._session.journal
+        if journal.settle(timeout_s=5.0):
+            return True
+        journal.retry()
+        if journal.settle(timeout_s=5.0):
+            return True
+        box = QMessageBox(window)
+        box.setObjectName("pathloop-unsaved")
+        box.setIcon(QMessageBox.Icon.Warning)
+        box.setWindowTitle("Edits are not saved")
+        box.setText(f"{journal.n_unsaved} edits could not be written and would be lost.\n{journal.problem}")
+        leave = box.addButton("Close and lose them", QMessageBox.ButtonRole.DestructiveRole)
+        stay = box.addButton("Stay", QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(stay)
+        box.exec()
+        return bool(box.clickedButton() is leave)
 
     def _may_close(self, window: Any) -> bool:
         box = QMessageBox(window)

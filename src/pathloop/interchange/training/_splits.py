@@ -88,13 +88,8 @@ def deal_splits(
         return max(n / totals[name] for name, n in counts[group].items())
 
     for group in sorted(counts.keys() - splits.keys(), key=lambda g: (-largest(g), _lot(plan.seed, g))):
-        chosen = min(
-            shares,
-            key=lambda s: (
-                round(_cost(held[s], counts[group], totals, shares[s]), 12),
-                _lot(plan.seed, f"{group}#{s}"),
-            ),
-        )
+        # equally good: train before val before test
+        chosen = min(shares, key=lambda s: round(_cost(held[s], counts[group], totals, shares[s]), 12))
         splits[group] = chosen
         held[chosen].update(counts[group])
     return splits

@@ -67,7 +67,8 @@ def set_objects(
     if class_code is not None and not 0 <= class_code <= len(classes):
         raise UsageError(f"{task} has no class {class_code}; it has {len(classes)}")
     rows = project.object_rows(slide_id, task, ids)
-    free = {number: row for number, row in rows.items() if not row.locked or locked is False}
+    is_about_lock = locked is False or (locked is not None and state is None and class_code is None)
+    free = {number: row for number, row in rows.items() if not row.locked or is_about_lock}
     changes = [
         ObjectChange(task, number, row, after)
         for number, row in sorted(free.items())

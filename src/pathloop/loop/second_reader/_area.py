@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pathloop.core import Rect, TileGrid
+from pathloop.core import Rect
 from pathloop.loop.second_reader._sides import Copies, Side
+from pathloop.loop.second_reader._since import Place, blocks_of
 
 __all__ = ["Area", "compared_area"]
 
@@ -90,12 +91,12 @@ def _disjoint(rects: Iterable[Rect]) -> tuple[Rect, ...]:
     return tuple(found)
 
 
-def _edited(side: Side, task: str) -> set[tuple[int, int]]:
+def _edited(side: Side, task: str) -> set[Place]:
     boxes = [row.box for pair in side.changed(task).values() for row in pair if row is not None]
-    return {(tile.row, tile.col) for box in boxes for tile in TileGrid(Rect.from_bounds(*box), EDITED_CELL_PX)}
+    return blocks_of(boxes, EDITED_CELL_PX)
 
 
-def _as_rects(places: set[tuple[int, int]], whole: Rect) -> tuple[Rect, ...]:
+def _as_rects(places: set[Place], whole: Rect) -> tuple[Rect, ...]:
     """Squares, those side by side in one rectangle."""
     found: list[Rect] = []
     for row, col in sorted(places):

@@ -80,6 +80,8 @@ class Case:
     """Objects of mine that other objects keep clear of: those that I changed, and locked ones."""
     done: list[Rect]
     """Regions that I finished since the copies parted."""
+    on_held: dict[int, dict[int, int]]
+    """Pixels of each object of theirs that lie on objects of mine that are held, by these."""
 
     @classmethod
     def of(cls, copies: Copies, task: str, changed: tuple[Rows, Rows], table: Coincidences) -> "Case":
@@ -95,7 +97,11 @@ class Case:
         brought_again = {other for one, other in was.items() if _is_brought(copies, task, decision, (one, other))}
         decision.touched = decision.changed[MINE] - brought_again
         held, done = decision.changed[MINE] | locked, copies.mine.done_since(task)
-        return cls(copies, task, decision, now, was, be, table.handed_over, held, done)
+        on_held: dict[int, dict[int, int]] = {}
+        for (one, other), n in now.items():
+            if other in held:
+                on_held.setdefault(one, {})[other] = n
+        return cls(copies, task, decision, now, was, be, table.handed_over, held, done, on_held)
 
     def groups(self) -> list[list[Node]]:
         """Objects that must be decided together."""
@@ -115,17 +121,13 @@ class Case:
 
     def _crowded(self, place: Mapping[Node, int]) -> list[tuple[Node, Node]]:
         """Objects that would lose more than half of themselves to what I changed, with those that they lose it to."""
-        theirs = self.decision.changed[THEIRS]
-        found: dict[int, list[tuple[int, int]]] = {}
-        for (one, other), n in self.now.items():
-            if one in theirs and other in self.held and place[THEIRS, one] != place[MINE, other]:
-                found.setdefault(one, []).append((other, n))
-        return [
-            ((THEIRS, one), (MINE, other))
-            for one, hits in found.items()
-            if 2 * sum(n for _, n in hits) > self.area(THEIRS, one)
-            for other, _ in hits
-        ]
+        found = []
+        for one in self.on_held.keys() & self.decision.changed[THEIRS]:
+            group = place[THEIRS, one]
+            hits = {other: n for other, n in self.on_held[one].items() if place[MINE, other] != group}
+            if 2 * sum(hits.values()) > self.area(THEIRS, one):
+                found += [((THEIRS, one), (MINE, other)) for other in hits]
+        return found
 
     def area(self, side: int, number: int) -> int:
         """Pixels of an object now; 0 for none."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pathloop.loop.second_reader._sides import Copies, Rows, Side
-from pathloop.loop.second_reader._since import Place, blocks_of
+from pathloop.loop.second_reader._since import BLOCK_PX, Place
 
 __all__ = ["Coincidences", "Pairs", "coincide"]
 
@@ -84,10 +84,9 @@ def coincide(copies: Copies, task: str, theirs: Rows, mine: Rows) -> tuple[Coinc
 def _reachable(theirs: Rows, mine: Rows) -> tuple[set[Place], Rows]:
     """Blocks to look at, and my objects in them: those that no chain of blocks joins to theirs stay out."""
     places = _blocks(theirs)
-    far = {number: blocks_of([row.box for row in rows if row is not None]) for number, rows in mine.items()}
     by_place: dict[Place, list[int]] = {}
-    for number, blocks in far.items():
-        for place in blocks:
+    for number, rows in mine.items():
+        for place in _blocks({number: rows}):
             by_place.setdefault(place, []).append(number)
     near: Rows = {}
     waiting = list(places)
@@ -95,13 +94,20 @@ def _reachable(theirs: Rows, mine: Rows) -> tuple[set[Place], Rows]:
         for number in by_place.pop(waiting.pop(), ()):
             if number not in near:
                 near[number] = mine[number]
-                waiting += far[number] - places
-                places |= far[number]
+                reached = _blocks({number: mine[number]})
+                waiting += reached - places
+                places |= reached
     return places, near
 
 
 def _blocks(rows: Rows) -> set[Place]:
-    return blocks_of([row.box for pair in rows.values() for row in pair if row is not None])
+    """Blocks that objects meet or met; plain integers, for most boxes lie in one block."""
+    return {
+        (row, col)
+        for top, left, bottom, right in (row.box for pair in rows.values() for row in pair if row is not None)
+        for row in range(top // BLOCK_PX, (bottom - 1) // BLOCK_PX + 1)
+        for col in range(left // BLOCK_PX, (right - 1) // BLOCK_PX + 1)
+    }
 
 
 def _block(

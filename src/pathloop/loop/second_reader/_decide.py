@@ -78,7 +78,7 @@ def _partners(case: Case, group: Sequence[Node], theirs: Sequence[int], mine: Se
         n, area = case.now[one, other], case.area(THEIRS, one)
         outside = 0
         if n < area:
-            outside = sum(case.now.get((one, far), 0) for far in case.held - inside)
+            outside = sum(far for held, far in case.on_held.get(one, {}).items() if held not in inside)
         if n == case.area(MINE, other) and n + outside == area:
             found[one] = other
             trimmed |= {one} if outside else set()

@@ -51,10 +51,10 @@ def _rows(change: Change) -> tuple[object, ...]:
     return change.objects, change.cells, change.regions, change.flags
 
 
-def blocks_of(boxes: ArrayLike) -> set[Place]:
+def blocks_of(boxes: ArrayLike, side_px: int = BLOCK_PX) -> set[Place]:
     """Places, in the grid of blocks, that boxes meet; (N, 4) integers: top, left, bottom, right, half-open."""
     corners = np.asarray(boxes, np.int64).reshape(-1, 4)
-    ranges = np.concatenate([corners[:, :2] // BLOCK_PX, (corners[:, 2:] - 1) // BLOCK_PX], axis=1)
+    ranges = np.concatenate([corners[:, :2] // side_px, (corners[:, 2:] - 1) // side_px], axis=1)
     return {
         (row, col)
         for top, left, bottom, right in np.unique(ranges, axis=0).tolist()
