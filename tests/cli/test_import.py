@@ -122,6 +122,7 @@ def test_label_images(study, capsys):
         (["case.pathloop", "small.tif"], 2, "say what its objects are, for example with --task nuclei"),
         (["case.pathloop", "small.tif", "--task", "nuclei"], 1, "is 50 x 60 px, slide 'a' is 200 x 300 px here"),
         (["case.pathloop", "small.tif", "--delete-missing"], 2, "--delete-missing is for outlines"),
+        (["case.pathloop", "out/a.geojson", "--roi", "0", "0", "9", "9"], 2, "together with --delete-missing"),
         (["case.pathloop"], 2, "required: FILE"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,

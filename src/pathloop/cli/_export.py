@@ -5,18 +5,24 @@ from pathlib import Path
 
 from pathloop.cli._options import Subparsers, add_roi, as_rect
 from pathloop.cli._progress import follow
+from pathloop.interchange.training import TRAINING_FLAVOURS
 from pathloop.loop import EXPORT_FORMATS, ExportRequest, export
 
 EPILOG = """\
 formats:
   labels-tiff   <slide>_<task>.tif: uint32 ids at level-0 size; <slide>_tissue.tif: class codes, legend in .json
+  labels-zarr   <slide>.ome.zarr: OME-Zarr 0.5 with the labels of every task
   geojson       <slide>.geojson: outlines for QuPath (drag and drop); .geojson.gz above 100 MB
   csv           <slide>_objects.csv: one row an object
+  training      OUT becomes a training set of the regions that are done: images, instance masks, class maps, masks of
+                what to ignore, splits by patient, manifest; --flavour nnunet, cellpose, stardist, coco for these tools.
+                Held-out regions are never in it
 
 With --roi, label images are cut to the rectangle; tables and outlines keep every object whose box meets it, whole.
 
 example:
   pathloop export slide.pathloop --format geojson -o out
+  pathloop export study.pathloop --format training --flavour nnunet --patients patients.csv -o set
 """
 
 
@@ -35,6 +41,12 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument("--slide", metavar="ID", help="only this slide of the project")
     add_roi(parser)
     parser.add_argument("--with-tissue", action="store_true", help="geojson: also write <slide>_tissue.geojson")
+    parser.add_argument(
+        "--flavour", default="pathloop", choices=TRAINING_FLAVOURS, help="training: default %(default)s"
+    )
+    parser.add_argument(
+        "--patients", type=Path, metavar="CSV", help="training: whose slide is whose, columns slide and patient"
+    )
     parser.set_defaults(run=run)
 
 
@@ -47,6 +59,8 @@ def run(options: argparse.Namespace) -> int:
         slide_id=options.slide,
         roi=as_rect(options.roi),
         with_tissue=options.with_tissue,
+        flavour=options.flavour,
+        patients=options.patients,
     )
     finished = follow(export(request))
     names = finished.summary["files"]

@@ -49,26 +49,19 @@ def write_labels_zarr(
     path
         Folder to make, ends in ``.zarr`` (``<slide>.ome.zarr``). A file that this function wrote is replaced.
     layers
-        By task: a function that gives the ids, (height, width) integers in 0 .. 2**31 - 1, of a `Rect` inside
-        ``shape``.
+        By task: gives the ids, (height, width) integers in 0 .. 2**31 - 1, of a `Rect` inside ``shape``.
     shape
         (height, width) of all layers, pixels.
     um_per_px
         Size of a pixel; None = unknown, the axes then have no unit.
     origin
-        (y, x) of the first pixel on the slide, pixels. It becomes the translation of every level.
+        (y, x) of the first pixel on the slide, pixels: the translation of every level.
     objects
-        By task: what is known of the objects. Up to `DESCRIBED_OBJECTS` a task, each gets its class colour and its
-        class, state and confidence as properties.
+        By task: class colour, class, state and confidence of up to `DESCRIBED_OBJECTS` objects.
     picture
         (h, w, 3) uint8 RGB, the same area at any lower resolution: the image that the labels belong to.
     about
         Plain values kept in the attribute ``pathloop`` (project, slide, model, who, when).
-
-    Returns
-    -------
-    Path
-        ``path``.
 
     Raises
     ------

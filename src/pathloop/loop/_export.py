@@ -1,7 +1,7 @@
 """Export a project's objects, labels and maps to the files of other tools."""
 
 import contextlib
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -19,16 +19,20 @@ from pathloop.interchange import (
     object_rows,
     outlined_objects,
     write_geojson,
+    write_labels_zarr,
     write_objects_csv,
 )
+from pathloop.interchange.training import TrainingFlavour, write_training_set
+from pathloop.loop._export_training import is_for_training, read_patients, training_regions
+from pathloop.loop._tissue_pixels import tissue_codes
 from pathloop.loop._tissue_regions import tissue_regions
 from pathloop.rasters import LabelPyramid, write_tiff_pyramid
 from pathloop.store import OBJECT_STATES, Project, SlideRecord, TissueMap
 
 __all__ = ["EXPORT_FORMATS", "ExportRequest", "export"]
 
-ExportFormat = Literal["labels-tiff", "geojson", "csv"]
-EXPORT_FORMATS: tuple[ExportFormat, ...] = ("labels-tiff", "geojson", "csv")
+ExportFormat = Literal["labels-tiff", "labels-zarr", "geojson", "csv", "training"]
+EXPORT_FORMATS: tuple[ExportFormat, ...] = ("labels-tiff", "labels-zarr", "geojson", "csv", "training")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class ExportRequest:
     project
         Project folder; only read.
     format
-        ``labels-tiff``, ``geojson`` or ``csv``.
+        One of `EXPORT_FORMATS`.
     output
         Folder; created.
     slide_id
@@ -49,6 +53,11 @@ class ExportRequest:
         Level-0 pixels: label images are cut to it, tables and outlines keep the objects whose box meets it.
     with_tissue
         ``geojson``: also write the tissue map as regions.
+    flavour
+        ``training``: the layout, one of `pathloop.interchange.training.TRAINING_FLAVOURS`.
+    patients
+        ``training``: CSV file with the columns ``slide`` and ``patient``; None = slides are patients, or a TCGA
+        barcode in their name says so.
     """
 
     project: Path
@@ -57,6 +66,8 @@ class ExportRequest:
     slide_id: str | None = None
     roi: Rect | None = None
     with_tissue: bool = False
+    flavour: TrainingFlavour = "pathloop"
+    patients: Path | None = None
 
 
 def export(request: ExportRequest) -> Generator[Event]:
@@ -90,8 +101,13 @@ def export(request: ExportRequest) -> Generator[Event]:
         for record in slides:
             if record not in segmented:
                 yield Message(f"slide {record.slide_id!r}: not segmented yet, left out", level="warning")
+        if request.format == "training":
+            yield from _training(project, segmented, request)
+            return
         for record in segmented:
-            files = {"labels-tiff": _labels, "geojson": _geojson, "csv": _csv}[request.format](project, record, request)
+            files = {"labels-zarr": _labels_zarr, "labels-tiff": _labels, "geojson": _geojson, "csv": _csv}[
+                request.format
+            ](project, record, request)
             with _writing(request.output):
                 for stage, path in files:
                     written.append(path.name)
@@ -142,25 +158,45 @@ def _labels(project: Project, record: SlideRecord, request: ExportRequest) -> It
     tissue = project.tissue(record.slide_id)
     if tissue is not None:
         path = request.output / f"{record.slide_id}_tissue.tif"
-        codes = partial(_tissue_codes, tissue, window)
+        codes = partial(_tissue_part, tissue, window)
         write_tiff_pyramid(path, codes, shape=window.shape, um_per_px=record.scale)
         yield "tissue map", path
         write_json(path.with_suffix(".json"), _legend(tissue))
         yield "tissue legend", path.with_suffix(".json")
 
 
+def _labels_zarr(project: Project, record: SlideRecord, request: ExportRequest) -> Iterator[tuple[str, Path]]:
+    window = _window(record, request.roi)
+    path = request.output / f"{record.slide_id}.ome.zarr"
+    layers = {
+        task: partial(_ids, project.labels(record.slide_id, task), window) for task in project.tasks(record.slide_id)
+    }
+    if layers:
+        write_labels_zarr(path, layers, shape=window.shape, um_per_px=record.scale, origin=(window.y, window.x))
+        yield "labels", path
+
+
+def _training(project: Project, records: list[SlideRecord], request: ExportRequest) -> Iterator[Event]:
+    patients = {} if request.patients is None else read_patients(request.patients)
+    done = [region for record in records for region in project.regions(record.slide_id)]
+    held = sum(region.holdout and "done" in region.states.values() for region in done)
+    if held:
+        yield Message(f"{held} held-out regions are left out: they measure models and never train one")
+    if not any(is_for_training(region) for region in done):
+        raise ProjectError(f"{project.path}: no region is done yet; mark one done in the panel Correct first")
+    regions = chain.from_iterable(training_regions(project, one, request.roi, patients) for one in records)
+    about = {"program": "pathloop", "project": str(project.uuid)}
+    with _writing(request.output):
+        files = write_training_set(request.output, regions, flavour=request.flavour, about=about)
+    yield JobFinished(request.output, {"files": [path.relative_to(request.output).as_posix() for path in files]})
+
+
 def _ids(pyramid: LabelPyramid, window: Rect, rect: Rect) -> NDArray[np.uint32]:
     return pyramid.read(rect.shift(window.y, window.x)).astype(np.uint32)
 
 
-def _tissue_codes(tissue: TissueMap, window: Rect, rect: Rect) -> NDArray[np.uint8]:
-    """Class codes of a level-0 rectangle: each pixel takes the cell that its centre lies in."""
-    place = rect.shift(window.y, window.x)
-    rows = np.floor((np.arange(place.y, place.bottom) + 0.5 - tissue.origin_px[0]) / tissue.cell_px[0]).astype(int)
-    cols = np.floor((np.arange(place.x, place.right) + 0.5 - tissue.origin_px[1]) / tissue.cell_px[1]).astype(int)
-    rows = np.clip(rows, 0, tissue.codes.shape[0] - 1)
-    cols = np.clip(cols, 0, tissue.codes.shape[1] - 1)
-    return tissue.codes[np.ix_(rows, cols)]
+def _tissue_part(tissue: TissueMap, window: Rect, rect: Rect) -> NDArray[np.uint8]:
+    return tissue_codes(tissue, rect.shift(window.y, window.x))
 
 
 def _legend(tissue: TissueMap) -> dict[str, object]:
@@ -203,3 +239,11 @@ def _csv(project: Project, record: SlideRecord, request: ExportRequest) -> Itera
     identity = _identity(project, record)
     rows = chain.from_iterable(object_rows(table, identity) for table in _tables(project, record, request.roi))
     yield "object table", write_objects_csv(request.output / f"{record.slide_id}_objects.csv", rows)
+
+
+_WRITERS: dict[str, Callable[[Project, SlideRecord, ExportRequest], Iterator[tuple[str, Path]]]] = {
+    "labels-tiff": _labels,
+    "labels-zarr": _labels_zarr,
+    "geojson": _geojson,
+    "csv": _csv,
+}

@@ -260,16 +260,6 @@ def tidy(database: Database, layers: Sequence[Layer]) -> None:
                 shutil.rmtree(unused, ignore_errors=True)
 
 
-def is_half_done(database: Database) -> bool:
-    """Whether pyramids are not as the rows say: a writer is at work, or was killed."""
-    sql = (
-        "SELECT 1 FROM pending UNION ALL SELECT 1 FROM journal j JOIN journal_pixels p"
-        " ON p.entry = ifnull(j.target, j.entry) JOIN layers l ON l.layer = p.layer"
-        " WHERE j.entry > l.applied AND j.entry > (SELECT min(applied) FROM layers) LIMIT 1"
-    )
-    return bool(database.rows(sql))
-
-
 def undo_pending(database: Database, layers: Sequence[Layer]) -> None:
     """Undo every change of a pyramid that a kill or an error interrupted.
 

@@ -18,10 +18,10 @@ from pathloop.store._contents import Contents
 from pathloop.store._corrections import Corrections
 from pathloop.store._database import Database, check_database, open_database
 from pathloop.store._folder import DATABASE, LOCK, is_free, make_folder
-from pathloop.store._landings import is_half_done, tidy, undo_pending
-from pathloop.store._layers import all_layers, find_layer, next_free_id
+from pathloop.store._layers import find_layer, next_free_id
 from pathloop.store._project_maps import Maps
 from pathloop.store._records import RunRecord, SlideRecord
+from pathloop.store._recovery import is_half_done, recover
 from pathloop.store._replacement import Replacement
 
 __all__ = ["Project"]
@@ -96,8 +96,7 @@ class Project(Corrections, Contents, Maps):
             lock = stack.enter_context(ProjectLock(path / LOCK))
             database = stack.enter_context(contextlib.closing(open_database(path / DATABASE, write=True)))
             project = cls(path, database, lock)
-            undo_pending(database, all_layers(database))
-            tidy(database, all_layers(database))
+            recover(database)
             project.apply_journal()
             stack.pop_all()
         return project
@@ -250,3 +249,7 @@ class Project(Corrections, Contents, Maps):
     def _must_write(self) -> None:
         if self._lock is None:
             raise ProjectError(f"{self.path}: is open for reading only")
+        if not (self.path / DATABASE).exists():  # what is open would be written all the same, and be lost
+            raise ProjectError(
+                f"{self.path}: no such project folder any more; put it back, or check that the drive is there"
+            )

@@ -70,6 +70,7 @@ def test_classes_change_and_new_ones_come_with_their_colour(path):
     features[0]["properties"] |= of_class("stroma")
     features[1]["properties"] |= of_class("Lymphocyte", (9, 8, 7))
     del features[2]["properties"]["classification"]
+    features[3]["properties"]["classification"] = " Tumour "
     summary, _ = brought(path, features)
     assert (summary["words"], summary["unchanged"]) == ("2 classes", 2)
     found = rows(path)

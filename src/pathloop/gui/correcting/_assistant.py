@@ -11,7 +11,7 @@ from pathloop.core import Event, Failed, MapsBlock, MapsDone, UsageError
 from pathloop.gui.correcting._corrector import Corrector
 from pathloop.gui.correcting._window import TaskWindow
 from pathloop.gui.running import Conductor
-from pathloop.loop import MapsRequest, RegionMaps, read_maps_block
+from pathloop.loop import MapsRequest, RegionMaps, join_maps, read_maps_block
 from pathloop.networks import DEFAULT_MODEL, find_model, read_card
 from pathloop.objects import editing
 from pathloop.rasters import trace_outlines
@@ -42,6 +42,7 @@ class Assistant:
         self._corrector = corrector
         self._window: object = None
         self._blocks: list[RegionMaps] = []
+        self._joined: RegionMaps | None = None
         self._job = 0
         self._folder: Path | None = None
         self._problem = ""
@@ -60,8 +61,8 @@ class Assistant:
             return ""
         return "the network is looking at this region" if self._job else "the model does not know this task"
 
-    def _of_task(self, task: str) -> list[RegionMaps]:
-        return [one for one in self._blocks if task in one.tasks]
+    def _of_task(self, task: str) -> RegionMaps | None:
+        return self._joined if self._joined is not None and task in self._joined.tasks else None
 
     # the user
 
@@ -144,11 +145,11 @@ class Assistant:
 
     def _maps_at(self, own: TaskWindow, point: Point) -> editing.Maps:
         y, x = point[0] + own.rect.y, point[1] + own.rect.x
-        for one in self._of_task(own.task):
-            if one.rect.y <= y < one.rect.bottom and one.rect.x <= x < one.rect.right:
-                interior, boundary = one.tasks[own.task]
-                origin = (one.origin[0] - own.rect.y, one.origin[1] - own.rect.x)
-                return editing.Maps(interior, boundary, origin, one.step)
+        one = self._of_task(own.task)
+        if one is not None and one.rect.y <= y < one.rect.bottom and one.rect.x <= x < one.rect.right:
+            interior, boundary = one.tasks[own.task]
+            origin = (one.origin[0] - own.rect.y, one.origin[1] - own.rect.x)
+            return editing.Maps(interior, boundary, origin, one.step)
         raise UsageError("the network has not looked at this place yet")
 
     def _propose(self) -> None:
@@ -243,16 +244,22 @@ class Assistant:
     def _read(self, path: Path) -> None:
         window = self._window
 
+        blocks = self._blocks
+
         def show(found: RegionMaps) -> None:
             if window is self._window:
-                self._blocks.append(found)
+                self._joined = found
                 self.changed.emit()
 
-        self._corrector.session.background.run(lambda: read_maps_block(path), show, lambda error: None)
+        def read() -> RegionMaps:
+            blocks.append(read_maps_block(path))
+            return join_maps(blocks)  # what a seam cuts is whole
+
+        self._corrector.session.background.run(read, show, lambda error: None)
 
     def _forget(self) -> None:
         self._proposal = self._seed = None
-        self._blocks, self._problem = [], ""
+        self._blocks, self._joined, self._problem = [], None, ""
         conductor = self._corrector.session.conductor
         if self._job and conductor is not None:
             conductor.cancel_job(self._job)

@@ -51,10 +51,9 @@ def write_training_set(
     Every flavour has, beside its own files (listed in the set's ``README.md`` and in the documentation's
     ``training-set.md``):
 
-    * ``splits.csv``: ``name``, ``group``, ``stratum``, ``split`` of every region; a patient is in one split.
-    * ``manifest.json``: ``format``, ``format_version``, ``flavour``, ``about``, ``tasks`` (name and colour of each
-      class, code 1 first), ``regions`` (name, group, stratum, split, um_per_px, height, width, provenance; the images
-      that became of it; what was dropped and why) and ``files`` (SHA-256 by path).
+    * ``splits.csv``: name, group, stratum and split of every region; a patient is in one split.
+    * ``manifest.json``: format and version, flavour, about, tasks (their classes, code 1 first), regions (with what was
+      dropped and why) and files (SHA-256 by path).
     * ``README.md``: the layout and what was decided, for whoever finds the folder.
 
     Parameters
@@ -72,16 +71,10 @@ def write_training_set(
     about
         Plain JSON values for the manifest: project, who, when, program.
 
-    Returns
-    -------
-    list of Path
-        All files, sorted.
+    Returns the paths of all files, sorted.
 
-    Raises
-    ------
-    UsageError
-        If something else lies at ``folder``, there is no region, regions contradict each other (names, classes,
-        splits of a patient), or nothing could be written in this flavour.
+    Raises UsageError if something else lies at ``folder``, there is no region, regions contradict each other (names,
+    classes, splits of a patient), or nothing could be written in this flavour.
     """
     if flavour not in _WRITERS:
         raise UsageError(f"unknown flavour {flavour!r}; known: {', '.join(_WRITERS)}")

@@ -98,7 +98,7 @@ class Names:
         told = item.metadata.get("task")
         if told in self._classes:
             return told
-        name = (item.class_name or "").casefold()
+        name = (item.class_name or "").strip().casefold()
         meant = [
             task
             for task, classes in self._classes.items()
@@ -108,9 +108,9 @@ class Names:
 
     def class_of(self, task: str, name: str | None) -> str | None:
         """A class by its name in the project, whatever its case there; a task's own name stands for its first class."""
-        classes = self._classes.get(task, [])
-        if name is None or name in classes:
-            return name
+        classes, name = self._classes.get(task, []), (name or "").strip()
+        if not name or name in classes:
+            return name or None
         alike = [one for one in classes if one.casefold() == name.casefold()]
         if alike:
             return alike[0]

@@ -12,11 +12,12 @@ from pathloop.loop.importing._present import BLOCK_PX, Present
 from pathloop.loop.importing._shapes import SMALL_SIDE, cover, covers, mended, pieces, pixel_bounds
 from pathloop.rasters import Outline
 
-__all__ = ["Item", "NewClass", "is_same", "place_items", "twin_of"]
+__all__ = ["NOWHERE", "Item", "NewClass", "is_same", "place_items", "twin_of"]
 
 NewClass = tuple[str, tuple[int, int, int] | None]
 """Name and colour of a class."""
 NOWHERE = Rect(0, 0, 0, 0)
+"""The window of what covers no pixel."""
 
 
 @dataclass(slots=True, eq=False)

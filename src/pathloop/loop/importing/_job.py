@@ -48,6 +48,8 @@ def import_into(project: Project, request: ImportRequest) -> Generator[Event]:
     is_outlines = request.path.is_file() and OUTLINES.search(request.path.name) is not None
     if not is_outlines and request.delete_missing:
         raise UsageError("--delete-missing is for outlines; a label image replaces the predictions of its area anyway")
+    if is_outlines and request.roi is not None and not request.delete_missing:
+        raise UsageError("--roi says where missing objects are deleted; give it together with --delete-missing")
     slide_id = request.slide_id or _choose_slide(project, request.path, is_outlines=is_outlines)
     project.slide(slide_id)
     job = import_geojson if is_outlines else import_labels

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pathloop.core import Rect, TileGrid
-from pathloop.loop.importing._items import Item
+from pathloop.loop.importing._items import NOWHERE, Item
 from pathloop.loop.importing._present import BLOCK_PX, Present
 from pathloop.store import PixelChange
 
@@ -79,8 +79,9 @@ def paint_items(table: Present, items: Iterable[Item], deleted: Collection[int],
             by_block[place].append(item)
     for number in sorted(moving):
         row = table.row(number)
-        for place in _places(table.box(row)) if row is not None else ():
-            erased[place].append((number, table.box(row)))  # type: ignore[arg-type]
+        box = NOWHERE if row is None else table.box(row)
+        for place in _places(box):
+            erased[place].append((number, box))
     painted = Painted()
     for place in sorted({*by_block, *erased}):
         block = Rect(place[0] * BLOCK_PX, place[1] * BLOCK_PX, BLOCK_PX, BLOCK_PX).intersect(table.whole)
@@ -98,9 +99,13 @@ def paint_items(table: Present, items: Iterable[Item], deleted: Collection[int],
     return painted
 
 
-def _places(rect: Rect) -> Iterator[Place]:
-    for tile in TileGrid(rect, BLOCK_PX):
-        yield tile.row, tile.col
+def _places(rect: Rect) -> list[Place]:
+    """Rows and columns of the blocks that a rectangle meets."""
+    if rect.area == 0:
+        return []
+    rows = range(rect.y // BLOCK_PX, (rect.bottom - 1) // BLOCK_PX + 1)
+    cols = range(rect.x // BLOCK_PX, (rect.right - 1) // BLOCK_PX + 1)
+    return [(row, col) for row in rows for col in cols]
 
 
 class _Canvas:
