@@ -360,6 +360,57 @@ def zlib_crc(labels: np.ndarray) -> int:  # type: ignore[type-arg]
     return zlib.crc32(labels.tobytes())
 
 
+@pytest.mark.parametrize("write", [True, False])
+def test_pixels_that_a_power_cut_took_are_written_again(project: Project, write: bool) -> None:
+    """The system had not written the chunk files yet: they are as they were before the edits."""
+    fill(project, [(500, 500), (900, 900)])
+    labels = project.path / "slides" / "s" / "labels.zarr"
+    shutil.copytree(labels, project.path.with_name("labels"))
+    draw(project, BOX, 3)
+    delete_objects(project, "s", "nuclei", [1])
+    undo(project, "s")
+    draw(project, BOX.shift(10, 10), 4)
+    assert_consistent(project)
+    project.close()
+    shutil.rmtree(labels)
+    shutil.copytree(project.path.with_name("labels"), labels)
+    with contextlib.closing(sqlite3.connect(project.path / "project.db")) as database, database:
+        database.execute("UPDATE meta SET value = '1.0' WHERE key = 'booted'")
+    with Project.open(project.path, write=write) as again:
+        assert again.objects("s", "nuclei").ids.tolist() == [1, 2, 3, 4]
+        assert_consistent(again)
+
+
+def test_edits_from_before_a_run_are_not_written_over_it(project: Project) -> None:
+    draw(project, BOX, 1)
+    delete_objects(project, "s", "nuclei", [1])
+    fill(project, [(100, 100)])
+    undo(project, "s")
+    undo(project, "s")
+    assert_consistent(project)
+    for step in (redo, redo):
+        step(project, "s")
+        project.close()
+        with contextlib.closing(sqlite3.connect(project.path / "project.db")) as database, database:
+            database.execute("UPDATE meta SET value = '1.0' WHERE key = 'booted'")
+        project = Project.open(project.path, write=True)
+        assert_consistent(project)
+    project.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="open files cannot be moved")
+def test_a_folder_that_vanished_is_told_and_nothing_is_lost(project: Project) -> None:
+    fill(project, [(500, 500)])
+    patch = square(project, BOX, 2)
+    project.path.rename(project.path.with_name("elsewhere"))
+    with pytest.raises(ProjectError, match="no such project folder any more; put it back"):
+        paint(project, "s", [patch], tool="brush")
+    assert not project.path.exists()
+    project.path.with_name("elsewhere").rename(project.path)
+    assert paint(project, "s", [patch], tool="brush") is not None
+    assert_consistent(project)
+
+
 # full drives
 
 

@@ -51,8 +51,8 @@ def recover(database: Database) -> None:
         if last is not None:
             since = (datetime.fromisoformat(last) - UNSURE).isoformat("T", "seconds")
             swapped = (
-                "(SELECT ifnull(max(j.entry), 0) FROM journal j JOIN journal_runs r ON r.entry = ifnull(j.target, j.entry)"
-                " WHERE r.layer = layers.layer)"
+                "(SELECT ifnull(max(j.entry), 0) FROM journal j"
+                " JOIN journal_runs r ON r.entry = ifnull(j.target, j.entry) WHERE r.layer = layers.layer)"
             )
             sure = "(SELECT ifnull(max(entry), 0) FROM journal WHERE at < ?)"
             database.rows(f"UPDATE layers SET applied = min(applied, max({swapped}, {sure}))", (since,))

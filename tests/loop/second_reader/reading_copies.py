@@ -49,6 +49,17 @@ def rows_of(labels):
     )
 
 
+def run_again(project, labels, key, *, task="gland", slide_id="s"):
+    """Another run over the whole slide; its ids begin where the project's end."""
+    whole = Rect(0, 0, *labels.shape)
+    project.begin_run(slide_id, key * 64, {"model": f"drawn-{key}"}, tasks=[task])
+    with project.replace_predicted(slide_id, task, run_key=key * 64, area=whole) as replacement:
+        labels = np.where(labels > 0, labels + replacement.first_id - 1, 0).astype(np.int32)
+        replacement.write(whole, labels)
+        replacement.commit(rows_of(labels))
+    project.finish_run(slide_id, key * 64)
+
+
 def make_project(path, labels, *, task="gland", fingerprint="f", shape=SHAPE, name="s.tif"):
     """A project whose only slide was segmented into these labels."""
     with Project.create(path) as project:
@@ -57,11 +68,7 @@ def make_project(path, labels, *, task="gland", fingerprint="f", shape=SHAPE, na
         )
         project.register_classes(task, CLASSES)
         slide_id = project.slides()[0].slide_id
-        project.begin_run(slide_id, "a" * 64, {"model": "drawn"}, tasks=[task])
-        with project.replace_predicted(slide_id, task, run_key="a" * 64, area=Rect(0, 0, *shape)) as replacement:
-            replacement.write(Rect(0, 0, *shape), labels)
-            replacement.commit(rows_of(labels))
-        project.finish_run(slide_id, "a" * 64)
+        run_again(project, labels, "a", task=task, slide_id=slide_id)
         codes = np.ones((5, 6), np.uint8)
         tissue = TissueMap(codes, ("stroma", "muscle"), ((1, 2, 3), (4, 5, 6)), (256.0, 256.0), (0.0, 0.0), "a" * 64)
         project.write_tissue(slide_id, tissue)

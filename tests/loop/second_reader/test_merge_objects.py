@@ -79,7 +79,7 @@ def test_it_is_one_entry_of_kind_merge(copies):
         merge_copy(project, copies.theirs, who="Ada")
         entries = [one for one in project.journal("s") if one.kind != "run"]
     assert [(one.kind, one.tool, one.who) for one in entries] == [("merge", "merge", "Ada")]
-    assert entries[0].models == ("drawn",)
+    assert entries[0].models == ("drawn-a",)
 
 
 def test_new_objects_of_both_readers_keep_apart_though_their_ids_clash(copies):

@@ -16,6 +16,7 @@ from reading_copies import (
     labels_of,
     make_copies,
     make_project,
+    run_again,
     state,
 )
 
@@ -234,6 +235,41 @@ def test_cells_can_be_settled_for_theirs_and_follow_later(copies):
         merged(*copies, prefer="theirs")
     with Project.open(copies.mine, write=False) as project:
         assert {cell.class_name for cell in project.tissue_cells("s").values()} == {"tumour"}
+
+
+# runs
+
+
+def test_predictions_are_not_merged_but_what_was_made_of_them_is(copies):
+    moved = np.roll(corner_labels(SQUARES), 5, axis=0)
+    with Project.open(copies.theirs, write=True) as project:
+        run_again(project, moved, "b")
+        number = int(labels_of(project)[60, 60])
+        accept(project, number)
+    with Project.open(copies.mine, write=False) as project:
+        before = state(project)
+    report = merged(*copies)
+    assert report.slides[0].taken == {"changed gland": 1}
+    with Project.open(copies.mine, write=False) as project:
+        after = state(project)
+        np.testing.assert_array_equal(np.flatnonzero(labels_of(project) == 1), np.flatnonzero(moved == 1))
+    assert after.pop(1)[2] == "accepted"
+    assert after == {key: value for key, value in before.items() if key != 1}
+
+
+def test_what_they_did_comes_to_predictions_of_a_run_of_mine(copies):
+    with Project.open(copies.theirs, write=True) as project:
+        accept(project, 1)
+        delete(project, 2)
+    with Project.open(copies.mine, write=True) as project:
+        run_again(project, np.roll(corner_labels(SQUARES), 5, axis=0), "b")
+        first, second = (int(labels_of(project)[60, x]) for x in (60, 260))
+    merged(*copies)
+    with Project.open(copies.mine, write=False) as project:
+        after = state(project)
+        assert after[first][2] == "accepted"
+        assert (labels_of(project)[40:100, 40:100] == first).all()  # their outline
+        assert second not in after  # what they deleted, this run has predicted again
 
 
 # projects that are no copies of each other

@@ -143,6 +143,8 @@ class _Writer:
 
 def wrapped(text: str, font: QFont, width: int, n: int) -> list[str]:
     """A text in at most ``n`` lines of a width; what does not fit is left out, and dots say so."""
+    if not text:
+        return []
     layout = QTextLayout(text, font)
     layout.beginLayout()
     lines: list[str] = []
