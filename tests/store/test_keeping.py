@@ -1,10 +1,11 @@
 """Predicting again leaves alone what a person said."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_objects import WHOLE, assert_consistent, fill, measure, run_key, squares
+from drawn_objects import WHOLE, add_slide, assert_consistent, fill, measure, run_key, squares
 
 from pathloop.core import Rect
 from pathloop.loop.correct import (
@@ -139,6 +140,16 @@ def test_corrections_come_first_while_predictions_come_in(project: Project) -> N
     fill(project, [(15, 15), (705, 705)], key="b")
     assert ids(project) == [2, 3]
     assert_consistent(project)
+
+
+def test_other_slides_are_corrected_beside_them(project: Project) -> None:
+    other = add_slide(project, Path("t.tif"), fingerprint="g")
+    fill(project, [(10, 10)], task="gland")
+    project.begin_run("s", run_key("b"), {}, tasks=["gland"])
+    with project.replace_predicted("s", "gland", run_key=run_key("b"), area=WHOLE) as replacement:
+        add_regions(project, other, [Region(0, other, Rect(0, 0, 50, 50), states={"gland": "done"})])
+        replacement.write(WHOLE, squares([(15, 15)], first_id=replacement.first_id))
+    assert project.objects("s", "gland").ids.tolist() == [1]
 
 
 def test_other_tasks_are_corrected_beside_them(project: Project) -> None:

@@ -154,7 +154,7 @@ class Corrections:
         for number, task in self._database.rows("SELECT layer, task FROM pending JOIN layers USING (layer)"):
             if number not in self._under_way:  # an error left it
                 undo_pending(self._database, all_layers(self._database))
-            elif task in tasks and layers[task].number == number:
+            elif task in tasks and task in layers and layers[task].number == number:
                 self._under_way[number].give_way()
 
     def apply_journal(self) -> None:

@@ -219,6 +219,7 @@ class Project(Corrections, Contents, Maps):
         self._must_write()
         slide, run = self.slide(slide_id), self.run(slide_id, run_key)
         area = area.intersect(Rect(0, 0, *slide.shape))
+        self._make_room({}, ())
         layer = find_layer(self._database, slide_id, task)
         if area.area == 0 or layer is None or task not in run.first_ids:
             raise UsageError(f"run {run_key[:12]} of slide {slide_id!r} has no task {task!r} in this area of the slide")

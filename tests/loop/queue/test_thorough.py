@@ -137,7 +137,7 @@ def test_regions_that_look_different_come_earlier(fickle, drawn_features):
     _, regions = looked_at(fickle, engine="drawn")
     unlike = [region for region in regions if reason(region, "diversity") is not None]
     assert unlike
-    assert len(unlike) < len(regions) - 5
+    assert len(unlike) < len(regions)
     assert {reason(region, "diversity").words for region in unlike} == {
         "looks different from the regions chosen before it"
     }

@@ -7,6 +7,7 @@ from pathloop.loop.second_reader._case import MINE, NOW, THEIRS, Case, Decision,
 from pathloop.loop.second_reader._coincide import coincide
 from pathloop.loop.second_reader._records import Difference, Disagreement
 from pathloop.loop.second_reader._sides import Copies, rect_of
+from pathloop.store import ObjectRow
 
 __all__ = ["decide"]
 
@@ -54,6 +55,9 @@ def _settle(case: Case, group: Sequence[Node], *, prefer_theirs: bool) -> None:
     rows = [decision.rows[MINE][number][NOW] for number in mine]
     is_locked = any(row is not None and row.locked for row in rows)
     is_touched = any(side == MINE and number in decision.touched for side, number in group)
+    # what an earlier merge brought is theirs as it was
+    unchanged = set(mine) - set(decision.changed[MINE])
+    is_touched |= any(_is_reviewed(*decision.rows[MINE][number]) for number in unchanged)
     if is_locked or is_touched or _is_in_done(case, theirs):
         difference: Difference = "class" if same_place else "outline"
         difference = difference if theirs and mine else ("second only" if theirs else "first only")
@@ -83,6 +87,11 @@ def _partners(case: Case, group: Sequence[Node], theirs: Sequence[int], mine: Se
             found[one] = other
             trimmed |= {one} if outside else set()
     return found, trimmed
+
+
+def _is_reviewed(was: ObjectRow | None, now: ObjectRow | None) -> bool:
+    """Whether a person has reviewed an object since, even if it came out as it was."""
+    return now is not None and now.state != "predicted" and (was is None or was.state != now.state)
 
 
 def _is_in_done(case: Case, theirs: Sequence[int]) -> bool:
@@ -127,7 +136,7 @@ def _unfound(case: Case, number: int, *, is_mine: bool, prefer_theirs: bool) -> 
     row = side.project.object_row(side.slide_id, case.task, number)
     if row is None:
         return
-    if is_mine or row.locked:
+    if is_mine or row.locked or row.state != "predicted":
         conflict = Disagreement(side.slide_id, case.task, "first only", rect_of(row))
         if row.locked or not prefer_theirs:
             decision.conflicts.append(conflict)
