@@ -24,6 +24,7 @@ KINDS = ("lasso", "brush", "eraser", "split", "merge", "smooth", "accept", "lock
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+@pytest.mark.timeout(600)
 def test_correct_kill_reopen_undo_accept_export(session, small_slide, tmp_path, qapp):
     labels = {task: read_truth(tmp_path / "truth", "drawn", task) for task in TASKS}
     path = small_slide.with_suffix(".pathloop")
