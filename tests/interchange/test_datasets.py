@@ -359,7 +359,7 @@ class TestRealData:
         known = {"open/ebhi_seg": 1786, "open/cpm_sbu": 39, "open/dsb2018_color": 90, "restricted/glas": 85}
         for place, n in known.items():
             assert len(list_dataset(Path(place).name, data_dir / place)) == n
-        assert set(DATASETS) == {Path(place).name for place in known} | {"folder"}
+        assert set(DATASETS) == {Path(place).name for place in known} | {"folder", "pathloop_set"}
 
     def test_folds_of_all_open_sets_are_even(self, data_dir: Path) -> None:
         records = [r for k in ("ebhi_seg", "cpm_sbu", "dsb2018_color") for r in list_dataset(k, data_dir / "open" / k)]

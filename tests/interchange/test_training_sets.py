@@ -109,6 +109,20 @@ def test_our_own_training_reads_it(tmp_path: Path) -> None:
         assert np.array_equal(item.tissue, np.where(codes == 0, 255, codes - 1))
 
 
+@pytest.mark.parametrize("flavour", TRAINING_FLAVOURS)
+def test_slides_have_all_kinds_of_names(tmp_path: Path, flavour: str) -> None:
+    labels = np.ones((20, 20), np.int32)
+    names = ["Fall & Probe [3]'s #2 100%", "größe_ñ.ome.x", "~a~", "TCGA-AA-0001-01Z-00-DX1." + "f" * 100]
+    regions = [plain_region(labels, name) for name in names]
+    files = write_training_set(tmp_path / "set", regions, flavour=flavour, plan=TRAIN_ONLY)
+    for name in names:
+        assert any(path.name.startswith(name) for path in files)
+    if flavour == "pathloop":
+        found = {item.name: item.labels["nuclei"] for item in iter_dataset("pathloop_set", tmp_path / "set")}
+        assert set(found) == set(names)
+        assert all(np.array_equal(one, labels) for one in found.values())
+
+
 def test_tissue_classes_are_matched_by_name(tmp_path: Path) -> None:
     codes = np.arange(1, 5, dtype=np.uint8).repeat(4).reshape(4, 4)
     for legend, places in (
@@ -210,6 +224,9 @@ def test_regions_that_contradict_each_other(tmp_path: Path) -> None:
         ({"name": "../a"}, "cannot be the name"),
         ({"name": "a~1"}, "cannot be the name"),
         ({"name": "a."}, "cannot be the name"),
+        ({"name": "a\n"}, "cannot be the name"),
+        ({"name": ""}, "cannot be the name"),
+        ({"name": "a" * 181}, "cannot be the name"),
         ({"group": ""}, "names no patient"),
         ({"image": np.zeros((4, 4), np.uint8)}, "expected"),
         ({"image": np.zeros((4, 5, 3), np.uint8)}, r"nuclei is \(4, 4\), its image \(4, 5\)"),

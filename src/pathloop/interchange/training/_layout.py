@@ -83,7 +83,7 @@ class Piece:
     ----------
     name
         Of its files: the region's, with ``~1``, ``~2``, ... where that was cut
-        (no region has ``~`` in its name).
+        (no name of a region ends like that).
     rect
         In pixels of the region.
     image

@@ -17,8 +17,9 @@ __all__ = ["SPLITS", "TrainingRegion", "TrainingTask", "TrainingTissue"]
 SPLITS = ("train", "val", "test")
 """What a patient can be for: to learn from, to choose the best model by, to report on."""
 
-# file names on every system, and in every tool's lists
-_NAME = re.compile(r"[\w][\w .()+,=@#-]{0,149}")
+# What file names cannot hold on some system; "~1" and "~image" are put behind names when files are written.
+_UNFIT = re.compile(r"""[\x00-\x1f\x7f/\\:*?"<>|]|^[ .]|[ .]$|~(\d+|image)$""")
+_LONGEST_NAME = 180
 _TASK = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -125,8 +126,8 @@ class TrainingRegion:
     Parameters
     ----------
     name
-        Becomes the name of its files: letters, digits, spaces and ``_ . ( ) + , = @ # -``, at most 150; not two in
-        a set that differ only in case.
+        Becomes the name of its files: at most 180 characters that every system takes, no space or dot at its ends,
+        not ``~`` and a number at its end; not two in a set that differ only in case.
     group
         Patient (or slide, where patients are not known): never in two splits.
     image
@@ -161,7 +162,7 @@ class TrainingRegion:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name) or self.name != self.name.rstrip(" ."):
+        if not 0 < len(self.name) <= _LONGEST_NAME or _UNFIT.search(self.name):
             raise UsageError(f"{self.name!r} cannot be the name of a region's files")
         if not self.group:
             raise UsageError(f"{self.name}: names no patient; give the slide's name where patients are not known")
