@@ -86,10 +86,7 @@ def test_live_segments_what_is_on_screen_and_nothing_else(window, opened, qtbot)
     with no_collection():
         viewer.scene.camera.center = (0.5 * 0.15 * height, 0.5 * 0.15 * width)
         qtbot.waitUntil(lambda: len(session.frame("nuclei")) > first, timeout=120_000)
-    # on a machine that is shared with other tests, one callback may fall on a cold cache
-    durations = np.array(session.background.durations_s)
-    assert np.percentile(durations, 95) < BLINK_S
-    assert durations.max() < 3 * BLINK_S
+    assert max(session.background.durations_s) < BLINK_S
 
     # a click selects what lies there
     frame = session.frame("nuclei")
