@@ -40,14 +40,20 @@ def session(said):
     made.close()
 
 
+@pytest.fixture(scope="session")
+def _drawn(tmp_path_factory):
+    # drawing takes longer than most tests that look at it
+    folder = tmp_path_factory.mktemp("drawn")
+    (folder / "slides").mkdir()
+    write_slide(folder / "slides" / "drawn.tif", (600, 500), seed=3, truth_dir=folder / "truth")
+    return folder
+
+
 @pytest.fixture
-def small_slide(tmp_path):
+def small_slide(_drawn, tmp_path):
     """A drawn slide of 600 x 500 px in a folder of its own."""
-    folder = tmp_path / "slides"
-    folder.mkdir()
-    path = folder / "drawn.tif"
-    write_slide(path, (600, 500), seed=3, truth_dir=tmp_path / "truth")
-    return path
+    shutil.copytree(_drawn, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "slides" / "drawn.tif"
 
 
 @pytest.fixture

@@ -91,6 +91,7 @@ def test_unknown_pixels_are_no_false_positives() -> None:
 
 
 @pytest.mark.parametrize("um_per_px", [0.25, 0.5, 1.0])
+@pytest.mark.slow
 def test_images_are_brought_to_the_models_scale(um_per_px: float) -> None:
     item = replace(training_image(0, TASKS), um_per_px=um_per_px)
     side = round(80 * um_per_px / 0.5)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -30,10 +31,17 @@ def finished(request):
     return last.summary["files"]
 
 
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("drawn")
+    write_slide(folder / "drawn.tif", (600, 500), seed=3, truth_dir=folder / "truth")
+    return folder
+
+
 @pytest.fixture
-def reviewed(tmp_path):
+def reviewed(drawn, tmp_path):
+    shutil.copytree(drawn, tmp_path, dirs_exist_ok=True)
     slide = tmp_path / "drawn.tif"
-    write_slide(slide, (600, 500), seed=3, truth_dir=tmp_path / "truth")
     path = tmp_path / "p.pathloop"
     labels = {task: read_truth(tmp_path / "truth", "drawn", task) for task in TASKS}
     slide_id = fill_project(path, slide, labels)

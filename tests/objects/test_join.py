@@ -74,6 +74,7 @@ constants = st.builds(
     cache=st.sampled_from([1, 4, 16]),
 )
 @settings(max_examples=150)
+@pytest.mark.slow
 def test_tiles_give_the_objects_of_the_whole(seed, shape, origin, core, smooth, post, gone, cache):
     rng = np.random.default_rng(seed)
     interior, boundary = maps(seed, shape, smooth)
@@ -96,6 +97,7 @@ def test_tiles_give_the_objects_of_the_whole(seed, shape, origin, core, smooth, 
     solid=st.booleans(),
 )
 @settings(max_examples=50)
+@pytest.mark.slow
 def test_clipping_comes_last(seed, core, smooth, post, solid):
     area = Rect(3, 9, 50, 44)
     interior, boundary = maps(seed, area.shape, smooth)

@@ -270,6 +270,7 @@ KILLED = """
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 @pytest.mark.parametrize(("at_once", "times"), [(False, 0), (True, 1), (True, 2), (True, 0)])
+@pytest.mark.slow
 def test_a_kill_between_journal_and_pyramid_is_made_good(project: Project, at_once: bool, times: int) -> None:
     fill(project, [(495, 495), (900, 900)])
     project.close()
@@ -460,6 +461,7 @@ def noisy(project: Project) -> Project:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="RLIMIT_FSIZE")
+@pytest.mark.slow
 def test_pixels_that_do_not_fit_the_drive_follow_later(noisy: Project) -> None:
     rect = Rect(600, 100, 30, 40)
     draw(noisy, Rect(540, 600, 4, 4), 100_000)
@@ -481,6 +483,7 @@ def test_pixels_that_do_not_fit_the_drive_follow_later(noisy: Project) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="RLIMIT_FSIZE")
+@pytest.mark.slow
 def test_a_run_that_does_not_fit_the_drive_is_neither_landed_nor_undone_by_half(noisy: Project) -> None:
     before = noisy.objects("s", "nuclei").ids
     noisy.begin_run("s", run_key("b"), {}, tasks=["nuclei"])

@@ -73,6 +73,7 @@ def test_the_first_landing_keeps_next_to_nothing(project: Project) -> None:
     assert [one for one in (project.path / "slides" / "s" / "journal").rglob("*") if one.is_file()] == []
 
 
+@pytest.mark.slow
 def test_undoing_a_later_run_gives_back_rows_states_and_flags_of_runs(project: Project) -> None:
     land(project, "a", nuclei=[(10, 10), (700, 700), (900, 900)], gland=[(500, 500)])
     set_objects(project, "s", "nuclei", [2], state="accepted", who="me")

@@ -128,6 +128,7 @@ def test_share_of_abnormal_glands(share):
     seed=st.integers(0, 1000),
     outline=st.booleans(),
 )
+@pytest.mark.slow
 def test_any_shape_and_scale(height, width, um_per_px, seed, outline):
     slide = draw_colon((height, width), um_per_px=um_per_px, seed=seed, outline=outline)
     assert slide.image.shape == (height, width, 3)
@@ -141,6 +142,7 @@ def test_tiny_shapes(shape):
     check_truth(slide)
 
 
+@pytest.mark.slow
 def test_physical_size_does_not_depend_on_the_pixel_size():
     areas = []
     for um_per_px, side in ((0.25, 1600), (0.5, 800)):

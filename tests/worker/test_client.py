@@ -204,6 +204,7 @@ def test_a_system_that_refuses_is_told(monkeypatch):
         WorkerClient(print, print).start()
 
 
+@pytest.mark.slow
 def test_the_client_loads_no_engine():
     code = "import sys, pathloop.loop; sys.exit(bool({'torch', 'openvino', 'pathloop.worker'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -186,6 +186,44 @@ def test_a_region_is_accepted_in_one_entry(desk):
     assert {row.state for row in own.rows.values()} == {"predicted"}
 
 
+def test_the_next_window_is_shown_in_the_layers_of_the_one_before(desk, monkeypatch):
+    corrector, viewer = desk.corrector, desk.session.viewer
+    desk.presenter.opener.open(Rect(0, 0, 100, 120), ("nuclei", "gland"))
+    before = {task: own.layer for task, own in corrector.window.tasks.items()}
+    n_layers = len(viewer.layers)
+    first = corrector.window.tasks["nuclei"]
+    first.layer.paint((50, 60), first.new_id())
+    desk.presenter.opener.open(Rect(200, 150, 300, 200), ("nuclei", "gland"))
+    own = corrector.window.tasks["nuclei"]
+    assert {task: one.layer for task, one in corrector.window.tasks.items()} == before
+    assert len(viewer.layers) == n_layers
+    assert own.layer.data is own.labels
+    agrees(desk, own)
+    assert np.allclose(own.layer.translate / own.layer.scale, (own.rect.y, own.rect.x))
+    changed = own.labels.copy()
+    own.layer.undo()  # napari's own: what it knew of the other window is forgotten
+    assert np.array_equal(own.labels, changed)
+    y, x = free_square(own)
+    with own.layer.block_history():
+        own.layer.paint((y + 6, x + 6), own.new_id())
+    agrees(desk, own)
+
+    # fewer tasks: the others are shown by the slide's layers again
+    desk.presenter.opener.open(Rect(0, 0, 100, 120), ("gland",))
+    assert before["nuclei"] not in viewer.layers
+    assert desk.session.current.desk.layers.is_visible("nuclei")
+    assert not desk.session.current.desk.layers.is_visible("gland")
+
+    # none comes: nothing of the old one stays
+    monkeypatch.setattr(
+        "pathloop.gui.correcting._opener.read_window", lambda *a: (_ for _ in ()).throw(OSError("gone"))
+    )
+    desk.presenter.opener.open(Rect(0, 0, 90, 90), ("gland",))
+    assert corrector.window is None
+    assert not any("correcting" in layer.name or "drawing" in layer.name for layer in viewer.layers)
+    assert desk.session.current.desk.layers.is_visible("gland")
+
+
 def test_what_others_change_shows_in_the_window(desk):
     own = open_window(desk)
     number = next(iter(own.rows))

@@ -17,6 +17,8 @@ from pathloop.gui.display._refresh_queue import LONGEST_S, REST_MS
 from pathloop.loop import FIRST_PREVIEW_ID, ObjectFrame
 from pathloop.store import TissueMap, UncertaintyMap
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (1200, 1000)
 CODES = np.array([[0, 1], [2, 2]], np.uint8)
 TISSUE_MAP = TissueMap(CODES, ("stroma", "epithelium"), ((1, 2, 3), (200, 0, 0)), (600.0, 500.0), (0, 0), "k")

@@ -7,6 +7,8 @@ from queue_kit import UM_PER_PX
 
 from pathloop.gui.queueing._lines import STATE_COLORS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def layers(ranked):

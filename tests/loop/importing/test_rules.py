@@ -204,6 +204,7 @@ def test_a_crossing_ring_is_mended(path):
     assert rows(path)[6].area_px == 30 * 20
 
 
+@pytest.mark.slow
 def test_large_outlines_go_piece_by_piece(folder):
     labels = np.zeros((2600, 2400), np.int32)
     labels[5:2500, 3:2300] = 1

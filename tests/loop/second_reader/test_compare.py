@@ -77,6 +77,7 @@ def brute_force(first, second, rects):
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("rects", [(Rect(0, 0, *SHAPE),), (Rect(100, 200, 700, 500), Rect(500, 600, 700, 777))])
+@pytest.mark.slow
 def test_numbers_are_those_of_counting_pair_by_pair(tmp_path, seed, rects):
     rng = np.random.default_rng(seed)
     first = blobs(rng)

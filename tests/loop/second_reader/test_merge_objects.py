@@ -20,6 +20,8 @@ from pathloop.loop.correct import accept_region, add_regions, set_objects, undo
 from pathloop.loop.second_reader import merge_copy
 from pathloop.store import Project, Region
 
+pytestmark = pytest.mark.slow
+
 # the objects: 1 at (40, 40), 2 at (40, 240), 3 at (40, 440), ...; 60 px wide, 7 in a row
 
 

@@ -36,6 +36,8 @@ from pathloop.loop.queue import store_queue
 from pathloop.loop.second_reader import merge_copy
 from pathloop.store import Project, Region
 
+pytestmark = pytest.mark.slow
+
 RECT = Rect(0, 0, 400, 400)
 
 

@@ -9,9 +9,10 @@ from psygnal import Signal
 from pathloop.gui._opened import OpenedSlide
 from pathloop.gui._session import Session
 from pathloop.gui.correcting._colours import WindowColours
-from pathloop.gui.correcting._layers import Sketch, make_layer
+from pathloop.gui.correcting._layers import Sketch
 from pathloop.gui.correcting._plain import PlainLayer
 from pathloop.gui.correcting._reading import WindowRequest, read_window
+from pathloop.gui.correcting._stage import Stage
 from pathloop.gui.correcting._strokes import Strokes
 from pathloop.gui.correcting._window import EditWindow, TaskWindow
 
@@ -48,6 +49,7 @@ class Corrector:
         self.task = ""
         self.tool = "look"
         self.class_codes: dict[str, int] = {}
+        self.stage = Stage(session.viewer)
         self.sketch: Sketch | None = None
         self.outlines = False
         self.is_stroking = False
@@ -71,54 +73,64 @@ class Corrector:
     def show(self, opened: OpenedSlide | PlainLayer, window: EditWindow) -> None:
         """Show a window that was read, and watch it."""
         self.opened, self.window = opened, window
-        before, viewer = self.task, self.session.viewer
+        before = self.task
         for task, own in reversed(window.tasks.items()):
+            is_new = True
             if own.layer is None:
-                make_layer(own, f"{opened.name} - {task} (correcting)", opened.scale)
-                viewer.layers.append(own.layer)
+                _, is_new = self.stage.layer(own, f"{opened.name} - {task} (correcting)", opened.scale)
             else:
                 self.strokes.set_layer_data(own.layer, own.labels)
             own.layer.contour = int(self.outlines)
             own.listeners = (partial(self._on_paint, task), partial(self._on_set_data, task))
             own.layer.events.paint.connect(own.listeners[0])
             own.layer.events.set_data.connect(own.listeners[1])
-            self.prepare_layer(own.layer, task)
+            if is_new:
+                self.prepare_layer(own.layer, task)
             opened.desk.layers.hide_task(task, hidden=True)
-        self.sketch = Sketch(viewer, f"{opened.name} - drawing", window.rect, opened.scale)
+        self.sketch = self.stage.sketch(f"{opened.name} - drawing", window.rect, opened.scale)
         self.sketch.frame(window.region.relative_to(window.rect))
+        self.stage.clear()
         self.choose_task(before if before in window.tasks else next(iter(window.tasks)))
         self.choose_tool(self.tool)
         self._watch()
         self.window_changed.emit()
 
-    def close_window(self) -> None:
-        """Close the window; everything in it is in the journal, or on its way."""
+    def close_window(self, *, for_next: bool = False) -> None:
+        """Close the window; everything in it is in the journal, or on its way.
+
+        Parameters
+        ----------
+        for_next
+            Another window follows, which is shown in the layers of this one: `stage.clear` if it does not come.
+        """
         window, opened = self.window, self.opened
         if window is None or opened is None:
+            if not for_next:
+                self.stage.clear()
             return
         self.strokes.take_all()
         self.closing.emit()
         if self._stop_watching is not None:
             self._stop_watching()
         self.window = self.opened = None
-        viewer = self.session.viewer
-        for task, own in window.tasks.items():
-            if isinstance(opened, PlainLayer):
+        for own in window.tasks.values():
+            own.layer.events.paint.disconnect(own.listeners[0])
+            own.layer.events.set_data.disconnect(own.listeners[1])
+        if isinstance(opened, PlainLayer):
+            for own in window.tasks.values():
                 self._give_back(own)
-            elif own.layer in viewer.layers:
-                viewer.layers.remove(own.layer)
-            opened.desk.layers.hide_task(task, hidden=False)
-        if self.sketch is not None:
-            self.sketch.remove()
-            self.sketch = None
+        layers = {} if isinstance(opened, PlainLayer) else {task: own.layer for task, own in window.tasks.items()}
+        self.stage.park(layers, self.sketch, lambda task: opened.desk.layers.hide_task(task, hidden=False))
+        self.sketch = None
+        if not for_next or isinstance(opened, PlainLayer):
+            self.stage.clear()
+        viewer = self.session.viewer
         if opened.layer in viewer.layers:
             viewer.layers.selection.active = opened.layer
         self.window_changed.emit()
 
     def _give_back(self, own: TaskWindow) -> None:
         """The user's own layer stays, without our mouse and keys."""
-        own.layer.events.paint.disconnect(own.listeners[0])
-        own.layer.events.set_data.disconnect(own.listeners[1])
         own.layer.mode = "pan_zoom"
         own.layer.mouse_pan = own.layer.mouse_zoom = True
         self.release_layer(own.layer)

@@ -149,6 +149,16 @@ class Sketch:
         viewer.layers.append(self.layer)
         self._frame: NDArray[np.float64] | None = None
 
+    def place(self, name: str, rect: Rect, scale: Scale | None) -> None:
+        """Lie over another window; nothing is drawn on it yet."""
+        um, units = scale_and_units(scale)
+        self._frame = None
+        self.layer.data = []
+        self.layer.name = name
+        self.layer.scale, self.layer.units = um, units
+        self.layer.translate = np.multiply((rect.y, rect.x), um)
+        self.layer.visible = True
+
     @property
     def is_empty(self) -> bool:
         """Whether nothing but the frame is drawn."""

@@ -77,7 +77,7 @@ class Opener:
         if opened is None or problem:
             self._session.say(problem, "warning")
             return
-        self._corrector.close_window()
+        self._corrector.close_window(for_next=self._corrector.opened is opened)
         self._wanted += 1
         number = self._wanted
 
@@ -85,13 +85,16 @@ class Opener:
             if number == self._wanted:
                 self._read(opened, rect, tuple(tasks) or opened.desk.tasks or DEFAULT_TASKS, region_id)
 
-        place_in_project(
-            self._session,
-            opened,
-            read,
-            failed=lambda text: self._session.say(text, "error"),
-            told=lambda text: self._session.say(text),
-        )
+        def failed(text: str) -> None:
+            self._give_up(number)
+            self._session.say(text, "error")
+
+        place_in_project(self._session, opened, read, failed=failed, told=lambda text: self._session.say(text))
+
+    def _give_up(self, number: int) -> None:
+        """No window comes for the newest wish."""
+        if number == self._wanted:
+            self._corrector.stage.clear()
 
     def open_layer(self, layer: Any) -> None:
         """Correct a labels layer that belongs to no slide; its edits are journalled with the user's settings.
@@ -147,5 +150,11 @@ class Opener:
         def show(window: EditWindow) -> None:
             if number == self._wanted and opened in self._session.opened:
                 self._corrector.show(opened, window)
+            else:
+                self._give_up(number)
 
-        self._session.projects.use(opened.project_path, lambda project: read_window(project, request), show)
+        def failed(error: Exception) -> None:
+            self._give_up(number)
+            self._session.report(error)
+
+        self._session.projects.use(opened.project_path, lambda project: read_window(project, request), show, failed)
