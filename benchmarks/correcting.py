@@ -150,8 +150,17 @@ def main() -> None:
         empty = viewer.add_labels(np.zeros((options.side, options.side), np.int32), name="empty")
         measure("dab, empty Labels layer", lambda number, place: dab(empty, place, 1))
         viewer.layers.remove(empty)
-        measure("brush", lambda number, place: dab(own.layer, place, number))
-        measure("eraser", lambda number, place: dab(own.layer, (place[0] - 8, place[1]), 0))
+        gap = int(options.side // np.ceil(np.sqrt(options.objects))) // 2
+        presenter.act("brush")
+        measure("brush", lambda number, place: dab(own.layer, (place[0] + gap, place[1] + gap), own.new_id()))
+
+        def erase(number, place):
+            own.layer.selected_label = number
+            own.layer.preserve_labels = False
+            dab(own.layer, (place[0] - 8, place[1]), 0)
+
+        presenter.act("eraser")
+        measure("eraser", erase)
         for action in ("delete", "accept", "lock", "smooth"):
             measure(action, lambda number, place, action=action: presenter.act(action, place))
         measure(

@@ -63,6 +63,10 @@ def tight_patch(labels: Labels, rect: Rect, new: NDArray[Any]) -> LabelPatch | N
     return LabelPatch(place, np.ascontiguousarray(new[found.slices], np.int32))
 
 
+FEW = 8
+"""Objects that are quicker looked for one by one."""
+
+
 def object_box(labels: Labels, object_id: int, near: Point | None = None) -> Rect:
     """The box of an object.
 
@@ -109,9 +113,10 @@ def _has_margin(box: Rect, area: Rect, whole: Rect) -> bool:
 def boxes_of(labels: Labels, ids: Sequence[int]) -> dict[int, Rect]:
     """Boxes of some objects; ids that are not there are left out."""
     wanted = np.unique(np.asarray(ids, np.int64))
-    if wanted.size == 0:
-        return {}
-    rows, columns = np.nonzero(np.isin(labels, wanted)) if wanted.size > 1 else np.nonzero(labels == wanted[0])
+    if wanted.size <= FEW:
+        boxes = {number: bounding_rect(labels == number) for number in wanted.tolist()}
+        return {number: box for number, box in boxes.items() if box is not None}
+    rows, columns = np.nonzero(np.isin(labels, wanted))
     found, index = np.unique(labels[rows, columns], return_inverse=True)
     low = np.full((2, found.size), np.iinfo(np.int64).max)
     high = np.full((2, found.size), -1)
