@@ -164,6 +164,40 @@ def test_ten_kinds_of_edit_and_all_of_them_undone(desk):
     assert np.array_equal(own.labels, before)
 
 
+def test_all_warnings_of_a_kind_are_mended_in_one_entry(desk):
+    own = open_window(desk)
+    before = own.labels.copy()
+    number = max(own.rows, key=lambda one: own.rows[one].area_px)
+    crumbs = []
+    for y, x in ((5, 5), (300, 250), (580, 480)):
+        rows, cols = np.mgrid[y : y + 2, x : x + 2]
+        free = own.labels[y : y + 2, x : x + 2] == 0
+        crumbs.append(own.new_id())
+        own.labels[rows[free], cols[free]] = crumbs[-1]
+        desk.corrector.strokes.take("nuclei", "brush")
+    y, x = free_square(own)
+    own.labels[y + 3 : y + 5, x + 3 : x + 5] = number
+    desk.corrector.strokes.take("nuclei", "brush")
+    with_crumbs = own.labels.copy()
+    desk.presenter.hints._look_again()
+    hints = desk.presenter.hints.hints
+    assert {one.object_id for one in hints if one.kind == "crumb"} >= set(crumbs)
+    [pieces] = [one for one in hints if one.object_id == number]
+    with pytest.raises(UsageError, match="choose a warning"):
+        desk.presenter.act("mend_all")
+    desk.presenter.go_to_hint(next(i for i, one in enumerate(hints) if one.object_id == crumbs[0]))
+    desk.presenter.act("mend_all")
+    assert not np.isin(own.labels, crumbs).any()
+    assert pieces.kind == "pieces"
+    assert (own.labels[y + 3 : y + 5, x + 3 : x + 5] == number).all()
+    agrees(desk, own)
+    desk.presenter.act("undo")
+    assert np.array_equal(own.labels, with_crumbs)
+    for _ in range(4):
+        desk.presenter.act("undo")
+    assert np.array_equal(own.labels, before)
+
+
 def test_a_region_is_accepted_in_one_entry(desk):
     with_region = {}
 

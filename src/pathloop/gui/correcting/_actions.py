@@ -77,6 +77,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("take", "Take it", "Enter", "Take the previewed outline", "window"),
     Action("next_task", "Next layer", "0", "Correct the next task's layer", "window"),
     Action("outline", "Outlines", "C", "Draw outlines only, or fill objects again", "window"),
+    Action(
+        "mend_all",
+        "Mend all like it",
+        "Shift-U",
+        "Do what the warning that is chosen in the list, or the one about the object under the mouse, proposes, for all"
+        " warnings of its kind in one step",
+        "window",
+    ),
     Action("accept_region", "Region done", "Shift-A", "Accept everything in this region and mark it done", "window"),
     Action("next_region", "Next region", "N", "Go to the next region that is not done", "window"),
     Action("previous_region", "Previous region", "Shift-N", "Go to the region before", "window"),

@@ -31,6 +31,7 @@ class HintList:
 
     def __init__(self, corrector: Corrector) -> None:
         self.hints: list[Hint] = []
+        self.chosen: Hint | None = None
         self._corrector = corrector
         self._window: object = None
         self._changed: dict[str, set[int]] = {}
@@ -60,12 +61,35 @@ class HintList:
         if 0 <= index < len(self.hints):
             self._mend(self.hints[index])
 
+    def mend_all(self, point: Point | None) -> int:
+        """Do what all warnings propose that are like the chosen one, or like the one under the mouse; how many.
+
+        Raises
+        ------
+        UsageError
+            If no warning is chosen, or all of them are about objects that may not be changed.
+        """
+        corrector, own = self._corrector, self._corrector.current
+        under = self.of(own.task, own.at(*point)) if own is not None and point is not None else None
+        chosen = self.chosen if self.chosen in self.hints else under
+        window = corrector.window
+        if chosen is None or window is None:
+            raise UsageError("choose a warning in the list first")
+        of_task = window.tasks[chosen.task]
+        alike = [one for one in self.hints if (one.task, one.kind, one.fix) == (chosen.task, chosen.kind, chosen.fix)]
+        alike = [one for one in alike if not np.isin(one.object_id, of_task.spared)]
+        operations = [lambda one=one: editing.fix_hint(window.labels, one)[1] for one in alike]
+        words = f"{chosen.task}: {len(alike)} x {chosen.fix}"
+        if not alike or not corrector.strokes.put_all(chosen.task, operations, tool="mend", summary=words):
+            raise UsageError("these objects are locked or reach beyond this window")
+        return len(alike)
+
     def go_to(self, index: int) -> None:
         """Bring what a warning is about into view."""
         window = self._corrector.window
         if window is None or not 0 <= index < len(self.hints):
             return
-        hint = self.hints[index]
+        hint = self.chosen = self.hints[index]
         self._corrector.choose_task(hint.task)
         box: Rect = hint.box
         self._corrector.session.go_to(box.expand(60).shift(window.rect.y, window.rect.x))

@@ -175,6 +175,7 @@ class CorrectPresenter:
             "take": self.assistant.take,
             "next_task": self._next_task,
             "outline": lambda: corrector.draw_outlines(on=not corrector.outlines),
+            "mend_all": lambda: self.hints.mend_all(self.hands.point),
             "accept_region": self.operations.accept_region,
             "next_region": lambda: self.session.step_wanted.emit(1),
             "previous_region": lambda: self.session.step_wanted.emit(-1),
@@ -266,7 +267,7 @@ class CorrectPresenter:
             if isinstance(opened, PlainLayer):
                 title = opened.name
             else:
-                place = "What was on screen" if window.region_id is None else f"Region {window.region_id}"
+                place = "A part" if window.region_id is None else f"Region {window.region_id}"
                 title = f"{place} of {opened.name}"
             facts = WindowFacts(title, tuple(window.tasks), corrector.task, {}, window.region_id is not None)
             self.view.show_window(facts, "")

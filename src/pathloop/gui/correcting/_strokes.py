@@ -1,6 +1,6 @@
 """What people do in an edit window, into the journal; and what the journal says, into the window."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -103,13 +103,31 @@ class Strokes:
         class_codes: dict[int, int] | None = None,
     ) -> bool:
         """Change pixels of a task by an operation; whether anything changed."""
+        return self.put_all(task, [lambda: patch], tool=tool, summary=summary, class_codes=class_codes)
+
+    def put_all(
+        self,
+        task: str,
+        operations: Sequence[Callable[[], LabelPatch | None]],
+        *,
+        tool: str,
+        summary: str = "",
+        class_codes: dict[int, int] | None = None,
+    ) -> bool:
+        """Change pixels of a task by operations, each on what the one before left, as one entry."""
         own = self._corrector.window.tasks.get(task) if self._corrector.window is not None else None
-        if own is None or patch is None:
+        if own is None:
             return False
         self.take(task)  # what was painted before is an entry of its own
-        before = own.labels[patch.rect.slices].copy()
-        apply(own.labels, patch)
-        self._show_quietly(own, [(patch.rect, before)])
+        shown = []
+        for operation in operations:
+            patch = operation()
+            if patch is not None:
+                shown.append((patch.rect, own.labels[patch.rect.slices].copy()))
+                apply(own.labels, patch)
+        if not shown:
+            return False
+        self._show_quietly(own, shown)
         self.take(task, tool, summary=summary, class_codes=class_codes)
         return True
 

@@ -156,8 +156,10 @@ class CorrectPanel(Panel):
         self._hint_list.setMaximumHeight(HINTS_PX)
         self._hint_list.setToolTip("Things that are often mistakes. Click one to see it; double click mends it")
         self._hint_list.setAccessibleName("Warnings")
+        self._mend_all = self._button(next(one for one in ACTIONS if one.name == "mend_all"))
         self.body.addWidget(self._hint_title)
         self.body.addWidget(self._hint_list)
+        self.body.addWidget(self._mend_all)
 
     def _wire(self) -> None:
         presenter, session = self.presenter, self.presenter.session
@@ -280,6 +282,7 @@ class CorrectPanel(Panel):
         words = "Nothing looks odd" if not n else f"{n} {'thing looks' if n == 1 else 'things look'} odd ({key} mends)"
         self._hint_title.setText(words)
         self._hint_list.setVisible(bool(n))
+        self._mend_all.setVisible(n > 1)
 
     def show_note(self, text: str) -> None:
         """See `CorrectView`."""
