@@ -9,8 +9,8 @@ find, then paints and erases along outlines that are off. It works from coarse p
 
 Printed: PQ, F1 and Dice before and after; actions by tool; clicks, drags, keys; how long each mouse event took until it
 was drawn, and each key or release until it was saved (what the program costs); and the time that a person would need by
-the keystroke-level model (Card, Moran & Newell 1980: 0.28 s a key, 1.1 s to point, 0.1 s a press, 1.35 s to think before
-each object; 0.9 s for 100 px of a drawn line).
+the keystroke-level model (Card, Moran & Newell 1980: 0.28 s a key, 1.1 s to point, 0.1 s a press, 1.35 s to think
+before each object; 0.9 s for 100 px of a drawn line).
 """
 
 import argparse
