@@ -13,7 +13,7 @@ from pathloop.slides import Slide
 
 __all__ = ["OpenedSlide"]
 
-SMALL_SHARE = 0.05
+SMALL_SHARE = 0.2
 """Of the view; what is smaller is zoomed in on."""
 
 FILLED_SHARE = 0.95

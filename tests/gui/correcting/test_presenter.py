@@ -210,6 +210,14 @@ def test_a_region_is_accepted_in_one_entry(desk):
 
     desk.session.journal.submit(desk.session.current, add)
     own = open_window(desk, with_region["region"])
+    y, x = free_square(own)
+    with own.layer.block_history():
+        own.layer.paint((y + 6, x + 6), own.new_id())
+    with Project.open(desk.project, write=False) as project:
+        assert project.regions()[0].states == {"nuclei": "doing", "gland": "todo"}
+    desk.presenter.act("undo")
+    with Project.open(desk.project, write=False) as project:
+        assert project.regions()[0].states == {"nuclei": "todo", "gland": "todo"}
     desk.presenter.act("accept_region")
     assert {row.state for row in own.rows.values()} == {"accepted"}
     with Project.open(desk.project, write=False) as project:

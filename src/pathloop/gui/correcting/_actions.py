@@ -79,7 +79,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("outline", "Outlines", "C", "Draw outlines only, or fill objects again", "window"),
     Action(
         "mend_all",
-        "Mend all like it",
+        "Mend alike",
         "Shift-U",
         "Do what the warning that is chosen in the list, or the one about the object under the mouse, proposes, for all"
         " warnings of its kind in one step",

@@ -14,7 +14,12 @@ _SINGULAR = {"nuclei": "nucleus"}
 
 
 def painting(
-    patches: Sequence[PixelChange], *, tool: str, summary: str = "", class_codes: Mapping[tuple[str, int], int]
+    patches: Sequence[PixelChange],
+    *,
+    tool: str,
+    summary: str = "",
+    class_codes: Mapping[tuple[str, int], int],
+    region_id: int | None = None,
 ) -> Work:
     """The work of putting painted pixels into the journal.
 
@@ -26,7 +31,7 @@ def painting(
             if not project.classes(task):
                 project.class_code(task, _SINGULAR.get(task, task))
         fresh = [_on_present(project, slide_id, one) for one in patches]
-        return paint(project, slide_id, fresh, tool=tool, summary=summary, class_codes=class_codes)
+        return paint(project, slide_id, fresh, tool=tool, summary=summary, class_codes=class_codes, region_id=region_id)
 
     return work
 

@@ -70,8 +70,9 @@ class Strokes:
         bool
             Whether anything was.
         """
-        own = self._corrector.window.tasks.get(task) if self._corrector.window is not None else None
-        if self._quiet or own is None or self._corrector.opened is None:
+        window = self._corrector.window
+        own = window.tasks.get(task) if window is not None else None
+        if self._quiet or window is None or own is None or self._corrector.opened is None:
             return False
         stroke = own.take_stroke()
         if stroke is None:
@@ -84,7 +85,7 @@ class Strokes:
         codes = {(task, number): self._corrector.class_code(task) for number in stroke.new_ids}
         codes |= {(task, number): code for number, code in (class_codes or {}).items()}
         tool = tool or (self._corrector.tool if self._corrector.tool != "look" else "script")
-        work = painting(stroke.patches, tool=tool, summary=summary, class_codes=codes)
+        work = painting(stroke.patches, tool=tool, summary=summary, class_codes=codes, region_id=window.region_id)
 
         def refused(error: Exception) -> None:
             self._corrector.session.report(error)

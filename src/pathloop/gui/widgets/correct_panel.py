@@ -157,9 +157,11 @@ class CorrectPanel(Panel):
         self._hint_list.setToolTip("Things that are often mistakes. Click one to see it; double click mends it")
         self._hint_list.setAccessibleName("Warnings")
         self._mend_all = self._button(next(one for one in ACTIONS if one.name == "mend_all"))
-        self.body.addWidget(self._hint_title)
+        row = QHBoxLayout()
+        row.addWidget(self._hint_title, 1)
+        row.addWidget(self._mend_all)
+        self.body.addLayout(row)
         self.body.addWidget(self._hint_list)
-        self.body.addWidget(self._mend_all)
 
     def _wire(self) -> None:
         presenter, session = self.presenter, self.presenter.session
@@ -279,7 +281,7 @@ class CorrectPanel(Panel):
             self._hint_list.addItems([f"{hint.task} {hint.object_id}: {hint.words}" for hint in hints])
         key = shown_key(self.keys["mend"])
         n = len(hints)
-        words = "Nothing looks odd" if not n else f"{n} {'thing looks' if n == 1 else 'things look'} odd ({key} mends)"
+        words = "Nothing looks odd" if not n else f"{n} {'looks' if n == 1 else 'look'} odd ({key} mends)"
         self._hint_title.setText(words)
         self._hint_list.setVisible(bool(n))
         self._mend_all.setVisible(n > 1)

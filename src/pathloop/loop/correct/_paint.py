@@ -16,6 +16,7 @@ from pathloop.store import (
     ObjectRow,
     PixelChange,
     Project,
+    RegionChange,
     changed_tiles,
     counted,
     named,
@@ -36,6 +37,7 @@ def paint(
     class_codes: Mapping[tuple[str, int], int] | None = None,
     kind: str = "edit",
     who: str | None = None,
+    region_id: int | None = None,
 ) -> Committed | None:
     """Change pixels of objects; new ids become objects, ids that lose their last pixel are deleted.
 
@@ -50,6 +52,8 @@ def paint(
         For the journal; "" = in words how many objects changed.
     class_codes
         Class of new objects, by (task, id); where none is given, the task's first, or 0 if it has none.
+    region_id
+        The region that is being corrected: for these tasks it is in work from now on, if it was to do.
 
     Returns
     -------
@@ -71,7 +75,8 @@ def paint(
         codes = {number: code for (name, number), code in (class_codes or {}).items() if name == task}
         objects += object_changes(project, slide_id, task, mine, codes)
     flags = flag_changes(project, slide_id, objects)
-    change = Change(pixels=tuple(tiles), objects=tuple(objects), flags=flags)
+    regions = () if region_id is None else _begun(project, region_id, tasks)
+    change = Change(pixels=tuple(tiles), objects=tuple(objects), flags=flags, regions=regions)
     entry = project.commit(slide_id, change, tool=tool, summary=summary or _in_words(objects), kind=kind, who=who)
     return Committed(entry, change)
 
@@ -109,6 +114,14 @@ def flag_changes(project: Project, slide_id: str, objects: Sequence[ObjectChange
     gone = {(one.task, one.id) for one in objects if one.after is None}
     flags = project.flags(slide_id) if gone else []
     return tuple(FlagChange(flag.task, flag.id, flag, None) for flag in flags if (flag.task, flag.id) in gone)
+
+
+def _begun(project: Project, region_id: int, tasks: Sequence[str]) -> tuple[RegionChange, ...]:
+    region = next((one for one in project.regions() if one.id == region_id), None)
+    waiting = [] if region is None else [task for task in tasks if region.states.get(task) == "todo"]
+    if region is None or not waiting:
+        return ()
+    return (RegionChange(region_id, region, replace(region, states=region.states | dict.fromkeys(waiting, "doing"))),)
 
 
 def pixel_changes(
