@@ -15,6 +15,7 @@ from pathloop.loop._find_project import ProposedProject, RecentProjects, config_
 from pathloop.loop._frames import FIRST_PREVIEW_ID, ObjectFrame, changed_frame, read_frame
 from pathloop.loop._job_requests import MapsRequest, SegmentJobRequest
 from pathloop.loop._land import land
+from pathloop.loop._model_of import model_of
 from pathloop.loop._overlay import draw_overlay, write_overlays
 from pathloop.loop._plan import DEFAULT_TILE_PX, choose_tasks, core_size, empty_run_warning, plan_job
 from pathloop.loop._preview import PREVIEW_SLOTS, SLOT_IDS, Preview, PreviewPart, inside, merged
@@ -63,6 +64,7 @@ __all__ = [
     "join_maps",
     "land",
     "merged",
+    "model_of",
     "plan_job",
     "plan_maps",
     "propose_project",

@@ -206,7 +206,8 @@ class Assistant:
         if opened is None or opened.path is None:
             self._problem = "the network helps on slides only"
             return
-        card = read_card(find_model(DEFAULT_MODEL))
+        folder = window.model or find_model(DEFAULT_MODEL)
+        card = read_card(folder)
         tasks = tuple(task for task in window.tasks if task in card.labels)
         if not tasks:
             self._problem = f"the model {card.name} knows none of these tasks"
@@ -223,6 +224,7 @@ class Assistant:
             first=window.region,
             folder=self._folder,
             tasks=tasks,
+            model=str(folder),
         )
         try:
             self._job = conductor.maps(request)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pathloop.core import Rect
+from pathloop.core import ModelError, ProjectError, Rect
 from pathloop.gui.correcting._window import EditWindow, TaskWindow
-from pathloop.loop import FIRST_PREVIEW_ID, ObjectFrame
+from pathloop.loop import FIRST_PREVIEW_ID, ObjectFrame, model_of
+from pathloop.networks import DEFAULT_MODEL, find_model
 from pathloop.store import OBJECT_STATES, ObjectRow, Project
 
 __all__ = ["WindowRequest", "read_window"]
@@ -65,7 +66,11 @@ def read_window(project: Project, request: WindowRequest) -> EditWindow:
             project.next_free_id(request.slide_id, task),
             truth,
         )
-    return EditWindow(request.rect, tasks, request.region, request.region_id)
+    try:
+        model = model_of(project, request.slide_id, None)
+    except (ModelError, ProjectError):  # nothing ran yet, or with a model that is not here
+        model = find_model(DEFAULT_MODEL)
+    return EditWindow(request.rect, tasks, request.region, request.region_id, model)
 
 
 def provisional_rows(frame: ObjectFrame, rect: Rect) -> dict[int, ObjectRow]:

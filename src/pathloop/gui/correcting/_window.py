@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -249,12 +250,15 @@ class EditWindow:
         What is being reviewed, level-0 pixels; the rest of ``rect`` is context.
     region_id
         Its number in the project; None for a window that belongs to no region.
+    model
+        Folder of the model that helps: the one that segmented the slide, else the bundled one.
     """
 
     rect: Rect
     tasks: dict[str, TaskWindow]
     region: Rect
     region_id: int | None = None
+    model: Path | None = None
 
     @property
     def labels(self) -> dict[str, NDArray[np.int32]]:

@@ -13,7 +13,7 @@ from pathloop.loop.queue._conflicts import conflict_pyramids, conflict_score
 from pathloop.loop.queue._doubts import class_score, faint_score, read_doubts
 from pathloop.loop.queue._entropy import entropy_score
 from pathloop.loop.queue._grid import Candidate, Grid, Samples, find_candidates
-from pathloop.loop.queue._model import model_of
+from pathloop.loop._model_of import model_of
 from pathloop.loop.queue._score import Score
 from pathloop.networks import read_card
 from pathloop.store import Project, SlideRecord, UncertaintyMap
