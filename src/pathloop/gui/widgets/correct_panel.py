@@ -192,10 +192,8 @@ class CorrectPanel(Panel):
         self._open.setEnabled(not problem)
         self._open.setVisible(facts is None)
         self._close.setVisible(facts is not None)
-        if facts is None:
-            self._title.setText(problem or "Open a region of the queue, or make editable what is on screen.")
-            return
-        self._title.setText(facts.title)
+        nothing = problem or "Open a region of the queue, or make editable what is on screen."
+        self._title.setText(nothing if facts is None else facts.title)
 
     def _show_tasks(self, facts: WindowFacts | None) -> None:
         tasks = () if facts is None else facts.tasks
