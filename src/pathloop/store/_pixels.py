@@ -17,9 +17,9 @@ from pathloop.store._review_records import JournalEntry
 __all__ = ["CommittedLabels", "KeptLabels", "apply_waiting", "cannot_write"]
 
 CHUNK_PX = 512
-TILES_AT_ONCE = 64
+PX_AT_ONCE = 16_000_000
 CHUNKS_KEPT = 100
-"""Bounds of what is in memory: 32 MB of tiles, 100 MB of chunks."""
+"""Bounds of what is in memory: 128 MB of tiles, 100 MB of chunks."""
 
 TAKEN_OVER = 1000
 
@@ -155,8 +155,8 @@ def apply_waiting(database: Database, layer: Layer) -> None:
         return
     try:
         pyramid = open_label_pyramid(layer.labels, write=True)
-        for start in range(0, len(keys), TILES_AT_ONCE):
-            tiles = [_tile(database, layer, key) for key in keys[start : start + TILES_AT_ONCE]]
+        for batch in _batches(keys):
+            tiles = [_tile(database, layer, key) for key in batch]
             for level, factor in enumerate(pyramid.factors):
                 _write_level(pyramid, level, [one for tile in tiles for one in _sampled(tile, factor)])
     except OSError as error:
@@ -167,14 +167,36 @@ def apply_waiting(database: Database, layer: Layer) -> None:
 
 
 def _waiting_tiles(database: Database, layer: Layer) -> list[_Key]:
-    """Entry that holds it, kind and rectangle of every patch that is not in the pyramid yet, oldest first."""
+    """Entry that holds it, kind and rectangle of every patch that is not in the pyramid yet, oldest first.
+
+    Those of one entry, which do not overlap, come in Z-order: neighbours share chunks, on coarse levels above all.
+    """
     rows = database.rows(
-        'SELECT p.entry, j.kind, p.top, p."left", p.bottom, p."right" FROM journal j JOIN journal_pixels p ON'
+        'SELECT j.entry, p.entry, j.kind, p.top, p."left", p.bottom, p."right" FROM journal j JOIN journal_pixels p ON'
         " p.entry = ifnull(j.target, j.entry) AND p.layer = ?1"
         " WHERE j.entry > (SELECT applied FROM layers WHERE layer = ?1) ORDER BY j.entry",
         (layer.number,),
     )
-    return [(entry, kind, Rect.from_bounds(*bounds)) for entry, kind, *bounds in rows]
+    rows.sort(key=lambda row: (row[0], _interleaved(row[3] // CHUNK_PX, row[4] // CHUNK_PX)))
+    return [(entry, kind, Rect.from_bounds(*bounds)) for _, entry, kind, *bounds in rows]
+
+
+def _interleaved(row: int, col: int) -> int:
+    """Place of a cell on the Z-order curve."""
+    return sum(((row >> bit & 1) << 1 | (col >> bit & 1)) << (2 * bit) for bit in range(16))
+
+
+def _batches(keys: Sequence[_Key]) -> Iterator[list[_Key]]:
+    batch: list[_Key] = []
+    n_px = 0
+    for key in keys:
+        if batch and n_px + key[2].area > PX_AT_ONCE:
+            yield batch
+            batch, n_px = [], 0
+        batch.append(key)
+        n_px += key[2].area
+    if batch:
+        yield batch
 
 
 def _tile(database: Database, layer: Layer, key: _Key) -> PixelChange:

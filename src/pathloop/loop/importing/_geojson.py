@@ -184,11 +184,11 @@ class _Builder:
             return {}
         task, table = layer.table.task, layer.table
         new = {item.id: item for item in layer.items if table.row(item.id) is None}
-        codes = {
-            number: self._project.class_code(task, item.class_name, item.color)
-            for number, item in new.items()
-            if item.class_name is not None
-        }
+        classes: dict[str, int] = {}
+        for item in new.values():
+            if item.class_name is not None and item.class_name not in classes:
+                classes[item.class_name] = self._project.class_code(task, item.class_name, item.color)
+        codes = {number: classes[item.class_name] for number, item in new.items() if item.class_name is not None}
         found = object_changes(self._project, self._slide_id, task, layer.patches, codes)
         return {
             one.id: replace(one, after=replace(one.after, locked=True))
