@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pathloop.core import ClassSpec, ProjectError, Rect
-from pathloop.loop.correct import paint, set_flag, set_objects, undo
-from pathloop.store import ObjectRow, PixelChange, Project
+from pathloop.loop.correct import accept_region, add_regions, paint, set_flag, set_objects, undo
+from pathloop.store import ObjectRow, PixelChange, Project, Region
 
 NEW = Rect(600, 100, 20, 30)
 
@@ -105,10 +105,25 @@ def test_locked_objects_are_refused_whole(project: Project) -> None:
     assert_rows_fit(project)
 
 
-def test_an_import_is_told_as_one(project: Project) -> None:
-    done = paint(project, "s", [filled(project, NEW, 9)], tool="geojson", summary="from QuPath", kind="import")
+def test_the_region_is_in_work_from_the_first_stroke_and_stays_done_once_it_is(project: Project) -> None:
+    whole = Rect(0, 0, *project.slide("s").shape)
+    _, (region,) = add_regions(project, "s", [Region(0, "s", whole, states={"nuclei": "todo", "gland": "todo"})])
+
+    def states() -> dict[str, str]:
+        return dict(project.region(region.id).states)
+
+    done = paint(project, "s", [filled(project, NEW, 9)], tool="lasso", region_id=region.id)
     assert done is not None
-    assert (done.entry.kind, done.entry.summary) == ("import", "from QuPath")
+    assert states() == {"nuclei": "doing", "gland": "todo"}
+    again = paint(project, "s", [filled(project, NEW, 0)], tool="eraser", region_id=region.id)
+    assert again is not None
+    assert again.change.regions == ()
+    undo(project, "s")
+    undo(project, "s")
+    assert states() == {"nuclei": "todo", "gland": "todo"}
+    accept_region(project, region.id)
+    paint(project, "s", [filled(project, NEW, 9)], tool="lasso", region_id=region.id)
+    assert set(states().values()) == {"done"}
 
 
 def test_only_what_differs_is_kept_of_a_large_patch(project: Project) -> None:

@@ -35,7 +35,6 @@ def paint(
     tool: str,
     summary: str = "",
     class_codes: Mapping[tuple[str, int], int] | None = None,
-    kind: str = "edit",
     who: str | None = None,
     region_id: int | None = None,
 ) -> Committed | None:
@@ -48,7 +47,7 @@ def paint(
     ----------
     patches
         What was painted; those of one task do not overlap.
-    tool, summary, kind, who
+    tool, summary, who
         For the journal; "" = in words how many objects changed.
     class_codes
         Class of new objects, by (task, id); where none is given, the task's first, or 0 if it has none.
@@ -77,7 +76,7 @@ def paint(
     flags = flag_changes(project, slide_id, objects)
     regions = () if region_id is None else _begun(project, region_id, tasks)
     change = Change(pixels=tuple(tiles), objects=tuple(objects), flags=flags, regions=regions)
-    entry = project.commit(slide_id, change, tool=tool, summary=summary or _in_words(objects), kind=kind, who=who)
+    entry = project.commit(slide_id, change, tool=tool, summary=summary or _in_words(objects), who=who)
     return Committed(entry, change)
 
 

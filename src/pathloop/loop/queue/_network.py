@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pathloop.core import Event, Message, ModelError, Rect, Registry, StageProgress
+from pathloop.loop._model_of import model_of
 from pathloop.loop.queue._disagreement import WIDE_KERNEL_PX, Seen, flip_words, look, outline_words
 from pathloop.loop.queue._grid import Candidate
-from pathloop.loop._model_of import model_of
 from pathloop.loop.queue._request import Work
 from pathloop.loop.queue._score import Score, saturated
 from pathloop.loop.queue._windows import Window, open_recorded, window_of

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pathloop.core import Message, ModelError, ProjectError
+from pathloop.loop._model_of import model_of
 from pathloop.loop.queue._calibration import Calibration, read_calibration
 from pathloop.loop.queue._conflicts import conflict_pyramids, conflict_score
 from pathloop.loop.queue._doubts import class_score, faint_score, read_doubts
 from pathloop.loop.queue._entropy import entropy_score
 from pathloop.loop.queue._grid import Candidate, Grid, Samples, find_candidates
-from pathloop.loop._model_of import model_of
 from pathloop.loop.queue._score import Score
 from pathloop.networks import read_card
 from pathloop.store import Project, SlideRecord, UncertaintyMap
