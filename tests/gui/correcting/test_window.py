@@ -1,11 +1,14 @@
 """Edit windows as arrays: where they lie, what counts as changed, what is spared."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from napari.layers import Labels
 
-from pathloop.core import Rect
+from pathloop.core import ClassSpec, Rect
 from pathloop.gui.correcting import TaskWindow, window_rect
+from pathloop.gui.correcting._layers import class_colormap
 from pathloop.loop import FIRST_PREVIEW_ID
 from pathloop.store import ObjectRow
 
@@ -82,3 +85,22 @@ def test_locked_and_cut_objects_get_their_pixels_back():
     assert (labels[0:10, 0:10] == 1).all()
     assert (labels[20:30, 20:30] == 2).all()
     assert (labels[40:50, 40:50] == 9).all()
+
+
+@pytest.mark.parametrize("high", [70_000, 3_000_000, 2**30 + 5])
+def test_objects_with_large_ids_have_the_colours_of_their_classes(high):
+    box, classes = (0, 0, 4, 4), (ClassSpec(name="a", color=(255, 0, 0)), ClassSpec(name="b", color=(0, 0, 255)))
+    rows = {number: ObjectRow(box, (1.0, 1.0), 4, code) for number, code in ((1, 1), (high, 2), (high - 6, 1))}
+    labels = np.array([[0, 1], [high, high - 6]], np.int32)
+    colormap = class_colormap(rows, classes, current=2)
+    shown = Labels(labels, colormap=colormap)
+    texture = colormap._data_to_texture(labels)
+    red, blue = shown.get_color(1)[[0, 2]]
+    assert red > blue
+    mapped = colormap.map(labels)
+    assert mapped[0, 0, 3] == 0
+    assert mapped[0, 1, 0] > mapped[0, 1, 2]
+    assert mapped[1, 0, 2] > mapped[1, 0, 0]
+    if high < 2**26:
+        assert mapped[1, 1, 0] > mapped[1, 1, 2]
+        assert len(np.unique(texture)) == 4

@@ -71,16 +71,20 @@ def class_colormap(rows: Mapping[int, ObjectRow], classes: tuple[ClassSpec, ...]
     current
         Class code of objects that come.
     """
-    from napari.utils.colormaps import CyclicLabelColormap, DirectLabelColormap
+    from napari.utils.colormaps import CyclicLabelColormap
+
+    from pathloop.gui.correcting._many_labels import HIGHEST_ID, ManyLabelsColormap
 
     if len({row.class_code for row in rows.values()} | {current}) <= 1:
         spec = classes[current - 1] if 0 < current <= len(classes) else DEFAULT
         return CyclicLabelColormap(colors=_shades(spec.color), background_value=0)
     colors = {code: _shades(spec.color) for code, spec in enumerate(classes, 1)} | {0: _shades((200, 200, 200))}
     table: dict[int | None, Any] = {
-        number: colors.get(row.class_code, colors[0])[number % SHADES] for number, row in rows.items()
+        number: colors.get(row.class_code, colors[0])[number % SHADES]
+        for number, row in rows.items()
+        if number <= HIGHEST_ID
     }
-    return DirectLabelColormap(color_dict={**table, 0: np.zeros(4), None: colors.get(current, colors[0])[0]})
+    return ManyLabelsColormap(color_dict={**table, 0: np.zeros(4), None: colors.get(current, colors[0])[0]})
 
 
 def _shades(color: tuple[int, int, int]) -> NDArray[np.float32]:
