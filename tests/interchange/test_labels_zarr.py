@@ -76,7 +76,7 @@ def check_labels(path: Path) -> dict[str, list[zarr.Array]]:
             assert numbers
             assert len(set(numbers)) == len(numbers)
             assert all(type(number) is int for number in numbers)
-            assert numbers == values["colors"]
+            assert numbers == values["properties"]
         for one in label.get("colors", ()):
             assert len(one["rgba"]) == 4
             assert all(type(value) is int and 0 <= value <= 255 for value in one["rgba"])
@@ -115,7 +115,7 @@ def test_blocks_are_small_and_empty_ones_take_no_space(tmp_path: Path) -> None:
 
 
 def test_objects_are_described_where_they_are_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    nuclei = labels()
+    nuclei = np.searchsorted(np.unique(labels()), labels()).astype(np.int32)
     table = table_of(nuclei)
     for limit, described in ((len(table.instances), True), (len(table.instances) - 1, False)):
         monkeypatch.setattr(module, "DESCRIBED_OBJECTS", limit)
@@ -136,6 +136,16 @@ def test_objects_are_described_where_they_are_few(tmp_path: Path, monkeypatch: p
                 "state": "predicted",
                 "confidence": 0.9,
             }
+    # napari refuses colours of larger numbers
+    large = np.where(nuclei, nuclei + 2**16, 0).astype(np.int32)
+    monkeypatch.setattr(module, "DESCRIBED_OBJECTS", len(table.instances))
+    path = tmp_path / "large.ome.zarr"
+    write_labels_zarr(
+        path, {"nuclei": crop(large)}, shape=large.shape, um_per_px=SCALE, objects={"nuclei": table_of(large)}
+    )
+    check_labels(path)
+    label = attributes(path / "labels/nuclei")["image-label"]
+    assert ("colors" in label, "properties" in label) == (False, True)
 
 
 def test_numbers_that_json_does_not_know_are_null(tmp_path: Path) -> None:

@@ -125,7 +125,10 @@ def _fill(pyramid: LabelPyramid, read: Callable[[Rect], NDArray[Any]]) -> None:
 
 
 def _image_label(table: ObjectTable | None, picture: object) -> dict[str, Any]:
-    """The ``image-label`` of OME-NGFF: ``colors`` and ``properties`` hold the same label values, or are not there."""
+    """The ``image-label`` of OME-NGFF: ``colors`` and ``properties`` hold the same label values, or are not there.
+
+    ``colors`` are left out where an id is above 65,536.
+    """
     label: dict[str, Any] = {} if picture is None else {"source": {"image": "../../"}}
     if table is None or not 0 < len(table.instances) <= DESCRIBED_OBJECTS:
         return label
@@ -142,7 +145,9 @@ def _image_label(table: ObjectTable | None, picture: object) -> dict[str, Any]:
                 "confidence": confidence if np.isfinite(confidence) else None,
             }
         )
-    return {**label, "colors": colors, "properties": properties}
+    # napari without numba shows no layer at all whose colours name larger numbers
+    shown = {"colors": colors} if int(table.instances.ids.max()) <= 2**16 else {}
+    return {**label, **shown, "properties": properties}
 
 
 def _finish(
