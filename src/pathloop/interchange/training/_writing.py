@@ -171,7 +171,7 @@ def _readme(flavour: str, ledger: _Ledger, summary: str) -> str:
     dropped = [f"* {row['name']}: {text}" for row in ledger.rows for text in row["dropped"]]
     parts = [
         f"# Training set ({flavour})",
-        f"{len(ledger.rows)} regions ({said}), {len({row['group'] for row in ledger.rows})} patients. `splits.csv`"
+        f"Regions: {len(ledger.rows)} ({said}); patients: {len({row['group'] for row in ledger.rows})}. `splits.csv`"
         " says which patient is in which split, never one in two; `manifest.json` where everything comes from.",
         summary.strip(),
     ]
