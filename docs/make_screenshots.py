@@ -12,14 +12,16 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import napari
 import numpy as np
-from qtpy.QtWidgets import QApplication, QComboBox
+from qtpy.QtWidgets import QApplication, QComboBox, QPushButton
 
 from pathloop.core import Rect
 from pathloop.gui._current import session_for
+from pathloop.gui._session import Session
 from pathloop.gui._start import add_panels
 from pathloop.synth import sample_slide_path
 
@@ -117,14 +119,44 @@ def show(slide: Path, options: argparse.Namespace) -> None:
     ids = session.frame("nuclei").instances.ids
     session.select("nuclei", ids[len(ids) // 2 : len(ids) // 2 + 1], "script")
     shoot("objects", "Objects")
-    corrector = panels["Correct"].presenter.corrector
-    panels["Correct"].presenter.opener.open(Rect(height // 3, width // 3, 500, 500))
+    correct(viewer, session, panels, shoot)
+    viewer.close()
+
+
+def correct(viewer: napari.Viewer, session: Session, panels: dict[str, Any], shoot: Callable[[str, str], None]) -> None:
+    """The queue, an edit window, help from the network, the tissue brush."""
+    queue, presenter = panels["Queue"].presenter, panels["Correct"].presenter
+    viewer.reset_view()
+    panels["Queue"].ranking.rank.click()
+    wait("the ranking", lambda: bool(queue.content.regions) and not queue.is_ranking)
+    rest(3)
+    shoot("queue", "Queue")
+    queue.step(1)
+    corrector = presenter.corrector
     wait("the edit window", lambda: corrector.window is not None)
-    session.current.fill_view(Rect(height // 3 + 100, width // 3 + 100, 220, 220), viewer)
-    wait("the network's maps", lambda: not panels["Correct"].presenter.assistant.reason())
+    wait("the network's maps", lambda: not presenter.assistant.reason())
+    corrector.choose_task("gland")
+    own = corrector.window.tasks["gland"]
+    whole = [number for number in own.rows if number not in own.cut]
+    number = max(whole, key=lambda one: own.rows[one].area_px)
+    box = Rect.from_bounds(*own.rows[number].box)
+    session.current.fill_view(box.expand(60), viewer)
     rest(1)
     shoot("correct", "Correct")
-    viewer.close()
+    middle = own.rows[number].centroid
+    point = middle[0] - own.rect.y, middle[1] - own.rect.x
+    rest(10)  # the rest of the maps
+    if own.at(*point) == number:
+        presenter.act("delete", point)
+        presenter.act("wand")
+        presenter.act("wand at", point)
+        rest(0.5)
+        shoot("find", "Correct")
+    corrector.close_window()
+    viewer.reset_view()
+    panels["Correct"].findChild(QPushButton, "tissue-on").click()
+    rest(1)
+    shoot("tissue-brush", "Correct")
 
 
 if __name__ == "__main__":
