@@ -14,6 +14,8 @@ from pathloop.core import DataError, JobFinished, ModelError, TileDone
 from pathloop.loop import segment
 from pathloop.store import Project
 
+pytestmark = pytest.mark.slow
+
 
 def test_closing_stops_and_the_next_call_goes_on(segmented, slide, model, tmp_path):
     path = tmp_path / "p"

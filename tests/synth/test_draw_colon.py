@@ -12,6 +12,8 @@ from pathloop.core import UsageError
 from pathloop.rasters import STAIN_OD, rgb_to_density
 from pathloop.synth import NUCLEUS_CLASSES, STRUCTURES, TISSUES, draw_colon
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def slide():

@@ -20,6 +20,8 @@ from pathloop.loop.queue._words import counted, listed, percent
 from pathloop.networks import FAST, ModelCard
 from pathloop.store import Project, SlideRecord, UncertaintyMap
 
+pytestmark = pytest.mark.slow
+
 SEEDS = st.integers(0, 2**31)
 QUICK = (Phase.explicit, Phase.reuse, Phase.generate)
 """Each example makes a project: making a failing one smaller would take minutes."""

@@ -16,6 +16,8 @@ from pathloop.rasters import write_tiff_pyramid
 from pathloop.slides import open_slide
 from pathloop.store import Project
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (400, 500)
 REGION_UM = 50.0  # 100 px: 4 x 5 regions
 FICKLE = [(1, 0), (2, 3), (0, 4)]
