@@ -84,7 +84,10 @@ def class_colormap(rows: Mapping[int, ObjectRow], classes: tuple[ClassSpec, ...]
         for number, row in rows.items()
         if number <= HIGHEST_ID
     }
-    return ManyLabelsColormap(color_dict={**table, 0: np.zeros(4), None: colors.get(current, colors[0])[0]})
+    colormap = ManyLabelsColormap(color_dict={0: np.zeros(4), None: colors.get(current, colors[0])[0]})
+    # put in unchecked: checking the colours of 35,000 objects one by one takes napari a second
+    colormap.color_dict.update(table)
+    return colormap
 
 
 def _shades(color: tuple[int, int, int]) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ from pathloop.gui.correcting._window import Refused, TaskWindow
 from pathloop.loop import FIRST_PREVIEW_ID
 from pathloop.loop.correct import Committed
 from pathloop.objects.editing import LabelPatch, apply
-from pathloop.store import Project
+from pathloop.store import ObjectChange, Project
 
 if TYPE_CHECKING:
     from pathloop.gui.correcting._corrector import Corrector
@@ -183,10 +183,7 @@ class Strokes:
             mine.take_over(committed.change, own=own)
             if before:
                 self._show_quietly(mine, before)
-        if (
-            len({one.after.class_code for one in committed.change.objects if one.after})
-            and self._corrector.colours.matter
-        ):
+        if self._corrector.colours.matter and any(_is_of_another_class(one) for one in committed.change.objects):
             self._corrector.colours.soon()
         for task in self._corrector.window.tasks:
             ids = tuple(one.id for one in committed.change.objects if one.task == task)
@@ -222,6 +219,11 @@ class Strokes:
             layer.data = labels
         finally:
             self._quiet = False
+
+
+def _is_of_another_class(change: ObjectChange) -> bool:
+    before, after = change.before, change.after
+    return after is not None and (before is None or before.class_code != after.class_code)
 
 
 def refused_words(task: str, refused: Refused) -> str:

@@ -85,36 +85,43 @@ class TaskWindow:
     layer: Any = None
     listeners: tuple[Any, ...] = ()
     _shadow: NDArray[np.int32] = field(init=False)
+    _locked: set[int] = field(init=False, default_factory=set)
+    _cut: set[int] = field(init=False, default_factory=set)
     _spared: NDArray[np.int64] = field(init=False)
 
     def __post_init__(self) -> None:
         self._shadow = self.labels.copy()
-        self._find_spared()
+        self._spared = np.zeros(0, np.int64)
+        self._look_at(self.rows)
 
     # what may be changed
 
     @property
     def locked(self) -> set[int]:
         """Ids that are locked."""
-        return {number for number, row in self.rows.items() if row.locked}
+        return self._locked
 
     @property
     def cut(self) -> set[int]:
         """Ids of objects that reach beyond the window: read-only until it is wider."""
-        inside = self.rect
-        return {
-            number
-            for number, row in self.rows.items()
-            if row.box[0] < inside.y or row.box[1] < inside.x or row.box[2] > inside.bottom or row.box[3] > inside.right
-        }
+        return self._cut
 
     @property
     def spared(self) -> NDArray[np.int64]:
         """Ids that may not be changed, ascending."""
         return self._spared
 
-    def _find_spared(self) -> None:
-        self._spared = np.array(sorted(self.locked | self.cut), np.int64)
+    def _look_at(self, ids: Iterable[int]) -> None:
+        """Find out anew which of some objects may not be changed."""
+        inside = self.rect
+        for number in ids:
+            row = self.rows.get(number)
+            box = (inside.y, inside.x, inside.bottom, inside.right) if row is None else row.box
+            is_cut = box[0] < inside.y or box[1] < inside.x or box[2] > inside.bottom or box[3] > inside.right
+            (self._cut.add if is_cut else self._cut.discard)(number)
+            (self._locked.add if row is not None and row.locked else self._locked.discard)(number)
+        if len(self._spared) or self._locked or self._cut:
+            self._spared = np.array(sorted(self._locked | self._cut), np.int64)
 
     def at(self, y: float, x: float) -> int:
         """Id at a position in window pixels; 0 = none."""
@@ -211,14 +218,14 @@ class TaskWindow:
         list of Rect
             What of ``labels`` is another now, window pixels.
         """
-        for one in change.objects:
-            if one.task == self.task:
-                if one.after is None:
-                    self.rows.pop(one.id, None)
-                else:
-                    self.rows[one.id] = one.after
-                    self.next_id = max(self.next_id, one.id + 1)
-        self._find_spared()
+        mine = [one for one in change.objects if one.task == self.task]
+        for one in mine:
+            if one.after is None:
+                self.rows.pop(one.id, None)
+            else:
+                self.rows[one.id] = one.after
+                self.next_id = max(self.next_id, one.id + 1)
+        self._look_at([one.id for one in mine])
         return [] if own else self._take_pixels([one for one in change.pixels if one.task == self.task])
 
     def _take_pixels(self, pixels: Iterable[PixelChange]) -> list[Rect]:
