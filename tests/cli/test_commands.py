@@ -14,7 +14,7 @@ from command_runs import SMALL, call
 from pathloop import __version__
 from pathloop.cli import main
 from pathloop.rasters import write_tiff_pyramid
-from pathloop.store import Project
+from pathloop.store import Project, counted
 from pathloop.synth import write_slide
 
 pytestmark = pytest.mark.slow
@@ -98,7 +98,7 @@ def test_segment_says_where_things_are(study, capsys, monkeypatch):
     assert call("segment", "colon.tif", *SMALL) == 0
     out, errors = capsys.readouterr()
     with Project.open(study / "colon.pathloop", write=False) as project:
-        counts = [f"{project.counts('colon', task).total:,} {task}" for task in ("nuclei", "gland", "lumen")]
+        counts = [counted(task, project.counts("colon", task).total) for task in ("nuclei", "gland", "lumen")]
     assert out.splitlines()[-1] == f"{', '.join(counts)} in colon.pathloop"
     assert errors == "colon.tif: already segmented with these settings; nothing to do\n"
 
@@ -164,7 +164,7 @@ def test_a_closed_pipe_is_no_error():
 def test_demo_makes_pictures(tmp_path, capsys):
     assert main(["demo", "-o", str(tmp_path), "--device", "cpu", "--no-window"]) == 0
     text = capsys.readouterr().out
-    assert re.search(r"[\d,]+ nuclei, \d+ gland, \d+ lumen found on the synthetic sample slide", text)
+    assert re.search(r"[\d,]+ nuclei, \d+ glands, \d+ lumina found on the synthetic sample slide", text)
     pictures = re.findall(r"look at  (.*)", text)
     assert [name.rsplit("_", 1)[1] for name in pictures] == ["overview.png", "tissue.png", "detail.png"]
     for name in pictures:

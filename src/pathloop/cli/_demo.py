@@ -12,7 +12,7 @@ from pathloop.cli._progress import follow
 from pathloop.loop import SegmentRequest, segment, write_overlays
 from pathloop.predict import DEVICES
 from pathloop.slides import open_slide
-from pathloop.store import Project
+from pathloop.store import Project, counted
 from pathloop.synth import sample_slide_path
 
 EPILOG = """\
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     with Project.open(project, write=False) as opened, open_slide(sample) as slide:
         record = opened.slides()[0]
         pictures = write_overlays(opened, record.slide_id, slide, options.output)
-    counts = ", ".join(f"{count:,} {task}" for task, count in finished.summary["objects"].items())
+    counts = ", ".join(counted(task, count) for task, count in finished.summary["objects"].items())
     print(f"{counts} found on the synthetic sample slide")
     for path in pictures:
         print(f"  look at  {path}")

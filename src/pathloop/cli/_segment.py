@@ -8,7 +8,7 @@ from pathloop.cli._progress import follow
 from pathloop.loop import DEFAULT_TILE_PX, SegmentRequest, segment
 from pathloop.networks import DEFAULT_MODEL
 from pathloop.predict import DEVICES
-from pathloop.store import slide_stem
+from pathloop.store import counted, slide_stem
 
 EPILOG = """\
 examples:
@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
     )
     finished = follow(segment(request), as_json=options.json)
     if not options.json:
-        counts = ", ".join(f"{count:,} {task}" for task, count in finished.summary["objects"].items())
+        counts = ", ".join(counted(task, count) for task, count in finished.summary["objects"].items())
         print(f"{counts} in {finished.path}")
     return 0
 
