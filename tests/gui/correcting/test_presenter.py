@@ -164,6 +164,24 @@ def test_ten_kinds_of_edit_and_all_of_them_undone(desk):
     assert np.array_equal(own.labels, before)
 
 
+def test_keys_and_other_regions_wait_for_the_stroke(desk):
+    own = open_window(desk)
+    window = desk.corrector.window
+    number = next(one for one in own.rows if one not in own.cut)
+    desk.presenter.hands.point = centre(own, number)
+    [delete] = [call for key, call in own.layer.keymap.items() if str(key) == "D"]
+    desk.corrector.is_stroking = True
+    desk.presenter.opener.open(Rect(0, 0, 50, 50))
+    assert desk.corrector.window is window
+    delete(own.layer)
+    assert "mouse button" in desk.view.last["note"][0]
+    assert number in own.rows
+    desk.corrector.is_stroking = False
+    delete(own.layer)
+    assert number not in own.rows
+    agrees(desk, own)
+
+
 def test_all_warnings_of_a_kind_are_mended_in_one_entry(desk):
     own = open_window(desk)
     before = own.labels.copy()

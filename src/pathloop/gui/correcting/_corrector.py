@@ -113,6 +113,7 @@ class Corrector:
         if self._stop_watching is not None:
             self._stop_watching()
         self.window = self.opened = None
+        self.is_stroking = False
         for own in window.tasks.values():
             own.layer.events.paint.disconnect(own.listeners[0])
             own.layer.events.set_data.disconnect(own.listeners[1])

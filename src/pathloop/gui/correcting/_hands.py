@@ -1,7 +1,7 @@
 """Mouse and keys in an edit window."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import numpy as np
@@ -86,15 +86,22 @@ class Hands:
 
     def _bound(self, name: str) -> Callable[[Any], None]:
         def call(layer: Any) -> None:
-            self._safely(lambda: self._act(name, self.point))
+            self._between_strokes(lambda: self._act(name, self.point))
 
         return call
 
     def _class_key(self, number: int) -> Callable[[Any], None]:
         def call(layer: Any) -> None:
-            self._safely(lambda: self._choose_class(number, self.point))
+            self._between_strokes(lambda: self._choose_class(number, self.point))
 
         return call
+
+    def _between_strokes(self, call: Callable[[], Any]) -> None:
+        """Keys wait for the mouse: what a stroke paints into must not change under it."""
+        if self._corrector.is_stroking:
+            self._corrector.noted.emit("let go of the mouse button first")
+        else:
+            self._safely(call)
 
     def _hold_space(self, layer: Any) -> Iterator[None]:
         tool = self._corrector.tool
@@ -123,8 +130,10 @@ class Hands:
         if mode in ("paint", "erase", "polygon"):
             self._before_native(layer, mode)
             self._corrector.is_stroking = mode != "polygon"
-            yield from self._until_release(event)
-            self._corrector.is_stroking = False
+            try:
+                yield from self._until_release(event)
+            finally:
+                self._corrector.is_stroking = False
             return
         tool = self._corrector.tool
         if tool in CLICK_TOOLS:
@@ -132,7 +141,12 @@ class Hands:
             yield from self._until_release(event)
             self._safely(lambda: self._act(f"{tool} at", point))
         elif tool in LINE_TOOLS:
-            yield from self._draw(layer, event, tool)
+            self._corrector.is_stroking = True
+            try:
+                points = yield from self._draw(layer, event, tool)
+            finally:
+                self._corrector.is_stroking = False
+            self._safely(lambda: self._finish(tool, points))
 
     def _before_native(self, layer: Any, mode: str) -> None:
         """What napari's own tools paint with: the object where the stroke begins, or a new one."""
@@ -162,7 +176,7 @@ class Hands:
         while event.type == "mouse_move":
             yield
 
-    def _draw(self, layer: Any, event: Any, tool: str) -> Iterator[None]:
+    def _draw(self, layer: Any, event: Any, tool: str) -> Generator[None, None, NDArray[np.float64]]:
         self._corrector.strokes.before_stroke()
         points = [self._place(layer, event)]
         drawn = time.monotonic()
@@ -179,7 +193,7 @@ class Hands:
         self.point = points[-1]
         if self._corrector.sketch is not None:
             self._corrector.sketch.clear()
-        self._safely(lambda: self._finish(tool, np.array(points)))
+        return np.array(points)
 
     def _safely(self, call: Callable[[], Any]) -> None:
         """A refusal is a word to the user, not an error."""

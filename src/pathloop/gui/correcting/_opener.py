@@ -74,6 +74,8 @@ class Opener:
             The region that is reviewed.
         """
         opened, problem = self._session.current, self.problem()
+        if self._corrector.is_stroking:
+            problem = "Let go of the mouse button first."
         if opened is None or problem:
             self._session.say(problem, "warning")
             return
