@@ -87,7 +87,7 @@ def test_a_wrong_slide(files, here, capfd, slide, message):
         (["--roi", "0", "0", "10"], 2, "--roi: expected 4 arguments"),
         (["--tasks", "nuclei,spleen"], 2, "has no task spleen; it has nuclei, gland, lumen, tissue"),
         (["--tasks", ""], 2, "no task named"),
-        (["--model", "best"], 1, "no model 'best': neither a bundled model (fast) nor a folder"),
+        (["--model", "best"], 1, "no model 'best': neither a model known by name (fast) nor a folder"),
         (["--model", "."], 1, "not a model folder (it needs model.json and weights.safetensors)"),
         (["--model", "{files}/model"], 1, "weights.safetensors: does not match the checksum in its card"),
         (["--device", "tpu"], 2, "argument --device: invalid choice: 'tpu'"),

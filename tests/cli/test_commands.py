@@ -13,6 +13,7 @@ from command_runs import SMALL, call
 
 from pathloop import __version__
 from pathloop.cli import main
+from pathloop.networks import bundled_models, read_card
 from pathloop.rasters import write_tiff_pyramid
 from pathloop.store import Project, counted
 from pathloop.synth import write_slide
@@ -90,6 +91,28 @@ def test_models(capsys):
         assert word in text
     assert call("models", "fast", "--json") == 0
     assert json.loads(capsys.readouterr().out)["name"] == "fast"
+
+
+def test_models_are_added_and_exported(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PATHLOOP_CONFIG", str(tmp_path / "config"))
+    bundled = bundled_models()["fast"]
+    assert call("models", "add", bundled) == 1
+    assert "--name" in capsys.readouterr().err
+    assert call("models", "add", bundled, "--name", "mine") == 0
+    assert "--model mine" in capsys.readouterr().out
+    assert call("models") == 0
+    assert re.search(r"^mine +\S", capsys.readouterr().out, re.MULTILINE)
+    assert call("models", "export", "mine", tmp_path / "stick") == 0
+    assert read_card(tmp_path / "stick").name == "mine"
+    capsys.readouterr()
+    assert call("models", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)["models"]
+    assert [(row["name"], row["origin"]) for row in rows] == [("fast", "bundled"), ("mine", "added")]
+    (tmp_path / "config" / "models" / "mine" / "weights.safetensors").write_bytes(b"")
+    assert call("models") == 0
+    assert re.search(r"^mine +damaged", capsys.readouterr().out, re.MULTILINE)
+    for words in (("add",), ("export", "fast"), ("fast", "mine"), ("fast", "--name", "x")):
+        assert call("models", *words) == 2
 
 
 def test_segment_says_where_things_are(study, capsys, monkeypatch):

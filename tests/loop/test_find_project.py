@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pathloop.loop import RecentProjects, config_folder, find_project, propose_project
+from pathloop.core import config_folder
+from pathloop.loop import RecentProjects, find_project, propose_project
 from pathloop.store import Project
 
 FINGERPRINT = "ab" * 32

@@ -1,15 +1,33 @@
 """``pathloop models``."""
 
 import argparse
+import json
+from pathlib import Path
 
 from pathloop.cli._options import Subparsers
-from pathloop.networks import ModelCard, bundled_models, find_model, read_card
+from pathloop.core import ModelError, UsageError
+from pathloop.networks import (
+    ModelCard,
+    add_model,
+    added_models,
+    bundled_models,
+    export_model,
+    find_model,
+    models_folder,
+    read_card,
+)
 
 EPILOG = """\
+A model is a folder: model.json (its card) and weights.safetensors. 'add' copies one into your own models, after which
+its name works wherever --model does and in napari's list; 'export' copies one out, to take it to another computer.
+Neither changes the original. To forget a model that you added, delete its folder ('pathloop models' shows where).
+
 examples:
-  pathloop models                 list the bundled models
-  pathloop models fast            the card of one model, or of a model folder
-  pathloop models fast --json     the card as JSON (the file model.json)
+  pathloop models                              list bundled and added models
+  pathloop models fast                         the card of one model, or of a model folder
+  pathloop models fast --json                  the card as JSON (the file model.json)
+  pathloop models add runs/first/model --name colon-2
+  pathloop models export colon-2 /media/stick/colon-2
 """
 
 
@@ -17,25 +35,65 @@ def add_parser(commands: Subparsers) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "models",
-        help="list models and show their cards",
+        help="list models, show their cards, add and export them",
         description="Which models there are, what they were trained on, how good they are, what they cannot do.",
+        usage="pathloop models [NAME|DIR] | add DIR [--name NAME] | export NAME|DIR TARGET   [--json]",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("model", nargs="?", metavar="NAME|DIR", help="show this model's card")
-    parser.add_argument("--json", action="store_true", help="print the card as JSON")
+    parser.add_argument("words", nargs="*", metavar="WORD", help="a model to show, or add, or export (see above)")
+    parser.add_argument("--name", metavar="NAME", help="add: how to call the model (default: as its card says)")
+    parser.add_argument("--json", action="store_true", help="print the card, or the list of models, as JSON")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
-    if options.model is not None:
-        card = read_card(find_model(options.model))
-        print(card.model_dump_json(indent=2) if options.json else _text(card))
-        return 0
-    for name, folder in bundled_models().items():
-        print(f"{name:12s} {read_card(folder).summary}")
+    words: list[str] = options.words
+    if options.name is not None and words[:1] != ["add"]:
+        raise UsageError("--name goes with 'pathloop models add'")
+    match words:
+        case []:
+            _list(as_json=options.json)
+        case ["add", folder]:
+            name, place = add_model(Path(folder), options.name)
+            print(f"added as {name!r} ({place}); try: pathloop segment SLIDE --model {name}")
+        case ["export", model, target]:
+            place = export_model(model, Path(target))
+            print(f"exported to {place}; elsewhere: pathloop models add {place.name}")
+        case ["add" | "export", *_]:
+            raise UsageError("say 'pathloop models add DIR' or 'pathloop models export NAME|DIR TARGET'")
+        case [model]:
+            card = read_card(find_model(model))
+            print(card.model_dump_json(indent=2) if options.json else _text(card))
+        case _:
+            raise UsageError("name one model; see pathloop models --help")
     return 0
+
+
+def _list(*, as_json: bool) -> None:
+    bundled, added = bundled_models(), added_models()
+    if as_json:
+        rows = [(name, path, "bundled") for name, path in bundled.items()]
+        rows += [(name, path, "added") for name, path in added.items() if name not in bundled]
+        models = [{"name": name, "folder": str(path), "origin": origin} for name, path, origin in rows]
+        print(json.dumps({"schema": "pathloop-models", "version": 1, "models": models}, indent=2, ensure_ascii=False))
+        return
+    for name, folder in bundled.items():
+        print(f"{name:12s} {read_card(folder).summary}")
+    for name, folder in added.items():
+        if name not in bundled:
+            print(f"{name:12s} {_summary(folder)}")
+    if added:
+        print(f"added models are in {models_folder()}")
+
+
+def _summary(folder: Path) -> str:
+    # one damaged copy must not hide the others
+    try:
+        return read_card(folder).summary
+    except ModelError as error:
+        return f"damaged: {error}"
 
 
 def _text(card: ModelCard) -> str:

@@ -41,6 +41,7 @@ from pathloop.core._locks import LockHolder, ProjectLock
 from pathloop.core._registry import Registry
 from pathloop.core._schema import ClassSpec, LabelSchema, PostProcessing, TaskSpec
 from pathloop.core._tiles import Tile, TileGrid
+from pathloop.core._user_folder import config_folder
 
 __all__ = [
     "Assembled",
@@ -85,6 +86,7 @@ __all__ = [
     "UsageError",
     "WorkerPrepared",
     "atomic_path",
+    "config_folder",
     "events_from_json",
     "file_sha256",
     "one_line",

@@ -160,7 +160,7 @@ class TrainConfig(StrictConfig):
     device
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     init_from
-        Model folder or bundled name to start from; None = random weights.
+        Model folder or known model's name to start from; None = random weights.
     """
 
     name: str = "model"

@@ -11,7 +11,7 @@ from pathloop.loop._composition import (
     write_composition_csv,
 )
 from pathloop.loop._export import EXPORT_FORMATS, ExportRequest, export
-from pathloop.loop._find_project import ProposedProject, RecentProjects, config_folder, find_project, propose_project
+from pathloop.loop._find_project import ProposedProject, RecentProjects, find_project, propose_project
 from pathloop.loop._frames import FIRST_PREVIEW_ID, ObjectFrame, changed_frame, read_frame
 from pathloop.loop._job_requests import MapsRequest, SegmentJobRequest
 from pathloop.loop._land import land
@@ -53,7 +53,6 @@ __all__ = [
     "changed_frame",
     "choose_tasks",
     "composition",
-    "config_folder",
     "core_size",
     "draw_overlay",
     "empty_run_warning",

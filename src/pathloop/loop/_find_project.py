@@ -1,7 +1,5 @@
 """Which project a slide belongs to, where a new one would go, and which were used lately."""
 
-import os
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -9,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pathloop.core import DataError, PathloopError, read_json, write_json
+from pathloop.core import DataError, PathloopError, config_folder, read_json, write_json
 from pathloop.store import Project, on_network_drive, slide_stem
 
-__all__ = ["ProposedProject", "RecentProjects", "config_folder", "find_project", "propose_project"]
+__all__ = ["ProposedProject", "RecentProjects", "find_project", "propose_project"]
 
 SUFFIX = ".pathloop"
 KEPT = 30
@@ -114,18 +112,6 @@ def _free(folder: Path, name: str) -> Path:
         number += 1
         place = folder / f"{name}-{number}{SUFFIX}"
     return place
-
-
-def config_folder() -> Path:
-    """The user's folder for settings of this program; ``PATHLOOP_CONFIG`` beats the system's usual place."""
-    named = os.environ.get("PATHLOOP_CONFIG")
-    if named:
-        return Path(named)
-    if sys.platform == "win32":
-        return Path(os.environ.get("APPDATA", Path.home())) / "pathloop"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "pathloop"
-    return Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config")) / "pathloop"
 
 
 class RecentProjects:

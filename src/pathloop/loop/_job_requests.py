@@ -25,7 +25,7 @@ class SegmentJobRequest:
     um_per_px
         Beats the slide's own scale; None = as it says.
     model
-        Bundled model's name or a model folder.
+        Known model's name or a model folder.
     device
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     tasks
@@ -75,7 +75,7 @@ class MapsRequest:
     um_per_px
         Beats the slide's own scale; None = as it says.
     model
-        Bundled model's name or a model folder.
+        Known model's name or a model folder.
     device
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     tasks

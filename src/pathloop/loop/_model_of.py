@@ -4,7 +4,7 @@ import contextlib
 from pathlib import Path
 
 from pathloop.core import ModelError, ProjectError
-from pathloop.networks import bundled_models, find_model, read_card
+from pathloop.networks import find_model, known_models, read_card
 from pathloop.store import Project, RunRecord
 
 __all__ = ["model_of"]
@@ -16,11 +16,11 @@ def model_of(project: Project, slide_id: str, wanted: str | None, *, run_key: st
     Parameters
     ----------
     project
-        Its ``models`` folder is looked through after the bundled models.
+        Its ``models`` folder is looked through after the models that are known by name.
     slide_id
         The slide.
     wanted
-        A bundled model's name or a model folder; None = the model of the run.
+        A known model's name or a model folder; None = the model of the run.
     run_key
         The run; None = the last one that finished.
 
@@ -35,8 +35,8 @@ def model_of(project: Project, slide_id: str, wanted: str | None, *, run_key: st
         return find_model(wanted)
     run = _run(project, slide_id, run_key)
     name, checksum = run.parameters.get("model"), run.parameters.get("model_checksum")
-    named = [folder for known, folder in bundled_models().items() if known == name]
-    for folder in (*named, *sorted((project.path / "models").glob("*"))):
+    # a model may have been added under another name
+    for folder in (*known_models().values(), *sorted((project.path / "models").glob("*"))):
         with contextlib.suppress(ModelError):  # a damaged model is none of our business
             if read_card(folder).checksum == checksum:
                 return folder

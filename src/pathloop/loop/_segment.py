@@ -29,7 +29,7 @@ class SegmentRequest:
     project
         Project folder; created if missing.
     model
-        Bundled model's name or a model folder.
+        Known model's name or a model folder.
     device
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     um_per_px

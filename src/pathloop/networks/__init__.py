@@ -6,12 +6,19 @@ from pathloop.networks._card import (
     WEIGHTS_NAME,
     DataSource,
     ModelCard,
-    bundled_models,
-    find_model,
     read_card,
     write_card,
 )
 from pathloop.networks._config import CERBERUS, ENCODERS, FAST, NetworkConfig
+from pathloop.networks._library import (
+    add_model,
+    added_models,
+    bundled_models,
+    export_model,
+    find_model,
+    known_models,
+    models_folder,
+)
 from pathloop.networks._memory import keep_large_blocks
 
 __all__ = [
@@ -24,9 +31,14 @@ __all__ = [
     "DataSource",
     "ModelCard",
     "NetworkConfig",
+    "add_model",
+    "added_models",
     "bundled_models",
+    "export_model",
     "find_model",
     "keep_large_blocks",
+    "known_models",
+    "models_folder",
     "read_card",
     "write_card",
 ]

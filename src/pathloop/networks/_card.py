@@ -1,6 +1,5 @@
 """Model cards: everything about a model but its numbers. Imports no torch."""
 
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,6 @@ __all__ = [
     "WEIGHTS_NAME",
     "DataSource",
     "ModelCard",
-    "bundled_models",
-    "find_model",
     "read_card",
     "write_card",
 ]
@@ -126,27 +123,3 @@ def read_card(folder: Path) -> ModelCard:
 def write_card(folder: Path, card: ModelCard) -> None:
     """Write ``model.json`` atomically."""
     write_json(folder / CARD_NAME, card.model_dump(mode="json"))
-
-
-def bundled_models() -> dict[str, Path]:
-    """Name and folder of every model that came with the package."""
-    root = Path(str(resources.files("pathloop.networks"))) / "bundled"
-    return {folder.name: folder for folder in sorted(root.glob("*")) if (folder / CARD_NAME).is_file()}
-
-
-def find_model(name_or_folder: str | Path) -> Path:
-    """The folder of a bundled model by name, or the folder itself.
-
-    Raises
-    ------
-    ModelError
-        If there is no such model.
-    """
-    bundled = bundled_models()
-    if str(name_or_folder) in bundled:
-        return bundled[str(name_or_folder)]
-    folder = Path(name_or_folder)
-    if folder.is_dir():
-        return folder
-    known = ", ".join(bundled) or "none"
-    raise ModelError(f"no model {str(name_or_folder)!r}: neither a bundled model ({known}) nor a folder")

@@ -7,7 +7,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from pathloop.core import ModelError, atomic_path, file_sha256
-from pathloop.networks._card import WEIGHTS_NAME, ModelCard, find_model, read_card, write_card
+from pathloop.networks._card import WEIGHTS_NAME, ModelCard, read_card, write_card
+from pathloop.networks._library import find_model
 from pathloop.networks.multitask import InferenceNetwork, MultiTaskNetwork
 
 __all__ = ["load_model", "save_model", "traceable"]

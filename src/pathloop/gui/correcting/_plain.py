@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pathloop.core import Rect, UsageError
+from pathloop.core import Rect, UsageError, config_folder
 from pathloop.gui.correcting._reading import WindowRequest, read_window
 from pathloop.gui.correcting._window import MAX_SIDE_PX, EditWindow
-from pathloop.loop import config_folder
 from pathloop.objects import Measurer
 from pathloop.store import Project
 

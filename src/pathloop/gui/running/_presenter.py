@@ -12,7 +12,7 @@ from pathloop.gui.running._places import MIN_SIDE_PX, PLACES, Place, PlaceChoice
 from pathloop.gui.running._progress import estimate
 from pathloop.gui.running._start import unfinished_command
 from pathloop.gui.running._words import card_text, task_words
-from pathloop.networks import DEFAULT_MODEL, ModelCard, bundled_models, find_model, read_card
+from pathloop.networks import DEFAULT_MODEL, ModelCard, find_model, known_models, read_card
 from pathloop.slides import TissueMask, tissue_mask
 
 __all__ = ["Button", "RunPresenter", "RunView"]
@@ -113,12 +113,12 @@ class RunPresenter:
     # what the user does
 
     def choose_model(self, name: str) -> None:
-        """A bundled model's name or a model folder."""
+        """A known model's name or a model folder."""
         self._model = name
 
         def done(card: ModelCard) -> None:
             self._card, self._tasks = card, None
-            names = list(dict.fromkeys([*bundled_models(), name]))
+            names = list(dict.fromkeys([*known_models(), name]))
             self._view.show_models(names, name, card_text(card))
             self._view.show_tasks([(spec.name, task_words(card, spec.name)) for spec in card.labels.tasks])
             self._refresh()

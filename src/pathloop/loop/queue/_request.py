@@ -26,7 +26,7 @@ class NetworkPass:
     Parameters
     ----------
     model
-        Bundled model's name or a model folder; None = the one that segmented each slide.
+        Known model's name or a model folder; None = the one that segmented each slide.
     device
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     engine, precision
