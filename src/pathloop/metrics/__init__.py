@@ -1,6 +1,7 @@
 """Metrics of segmentation and detection: numpy in, frozen dataclasses out."""
 
 from pathloop.metrics._agreement import DetectionAgreement, Kappa, cohen_kappa, detection_agreement
+from pathloop.metrics._bootstrap import Interval, bootstrap_gain, bootstrap_score
 from pathloop.metrics._classes import (
     MultiClassPanoptic,
     average_precision,
@@ -41,6 +42,7 @@ __all__ = [
     "ClassScores",
     "DetectionAgreement",
     "DetectionCounts",
+    "Interval",
     "Kappa",
     "MultiClassPanoptic",
     "ObjectDiceSums",
@@ -55,6 +57,8 @@ __all__ = [
     "PointMatches",
     "PointScores",
     "average_precision",
+    "bootstrap_gain",
+    "bootstrap_score",
     "class_confusion",
     "class_f1",
     "class_panoptic",
