@@ -111,7 +111,7 @@ def test_models_are_added_and_exported(tmp_path, monkeypatch, capsys):
     (tmp_path / "config" / "models" / "mine" / "weights.safetensors").write_bytes(b"")
     assert call("models") == 0
     assert re.search(r"^mine +damaged", capsys.readouterr().out, re.MULTILINE)
-    for words in (("add",), ("export", "fast"), ("fast", "mine"), ("fast", "--name", "x")):
+    for words in (("add",), ("export", "fast"), ("fast", "mine"), ("fast", "--name", "x"), ("add", bundled, "--json")):
         assert call("models", *words) == 2
 
 

@@ -52,6 +52,8 @@ def run(options: argparse.Namespace) -> int:
     words: list[str] = options.words
     if options.name is not None and words[:1] != ["add"]:
         raise UsageError("--name goes with 'pathloop models add'")
+    if options.json and words[:1] in (["add"], ["export"]):
+        raise UsageError("--json goes with the list and with a card, not with add or export")
     match words:
         case []:
             _list(as_json=options.json)
@@ -75,15 +77,14 @@ def _list(*, as_json: bool) -> None:
     bundled, added = bundled_models(), added_models()
     if as_json:
         rows = [(name, path, "bundled") for name, path in bundled.items()]
-        rows += [(name, path, "added") for name, path in added.items() if name not in bundled]
+        rows += [(name, path, "added") for name, path in added.items()]
         models = [{"name": name, "folder": str(path), "origin": origin} for name, path, origin in rows]
         print(json.dumps({"schema": "pathloop-models", "version": 1, "models": models}, indent=2, ensure_ascii=False))
         return
     for name, folder in bundled.items():
         print(f"{name:12s} {read_card(folder).summary}")
     for name, folder in added.items():
-        if name not in bundled:
-            print(f"{name:12s} {_summary(folder)}")
+        print(f"{name:12s} {_summary(folder)}")
     if added:
         print(f"added models are in {models_folder()}")
 

@@ -34,7 +34,15 @@ from pathloop.core._events import (
     WorkerPrepared,
     events_from_json,
 )
-from pathloop.core._files import atomic_path, file_sha256, read_json, write_json, write_text
+from pathloop.core._files import (
+    atomic_path,
+    file_sha256,
+    new_folder,
+    read_json,
+    replaced_folder,
+    write_json,
+    write_text,
+)
 from pathloop.core._geometry import Rect, Scale
 from pathloop.core._instances import Instances
 from pathloop.core._locks import LockHolder, ProjectLock
@@ -89,8 +97,10 @@ __all__ = [
     "config_folder",
     "events_from_json",
     "file_sha256",
+    "new_folder",
     "one_line",
     "read_json",
+    "replaced_folder",
     "write_json",
     "write_text",
 ]

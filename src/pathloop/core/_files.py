@@ -1,9 +1,10 @@
-"""Atomic writes and locks."""
+"""Files and folders that are written whole or not at all, and checksums."""
 
 import contextlib
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from pathloop.core._errors import DataError
 
-__all__ = ["atomic_path", "file_sha256", "read_json", "write_json", "write_text"]
+__all__ = ["atomic_path", "file_sha256", "new_folder", "read_json", "replaced_folder", "write_json", "write_text"]
 
 
 @contextlib.contextmanager
@@ -38,6 +39,36 @@ def atomic_path(target: Path) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder that takes the place of ``path`` when the block ends without an error.
+
+    Folders cannot be exchanged in one step everywhere: the old one is kept as `replaced_folder` until the new one
+    is in place.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        temporary.chmod(path.parent.stat().st_mode & 0o777)  # mkdtemp makes private folders
+        yield temporary
+        old = replaced_folder(path)
+        if path.exists():
+            if old.exists():
+                shutil.rmtree(old)
+            path.rename(old)
+        temporary.rename(path)
+        if old.exists():
+            shutil.rmtree(old)
+    finally:
+        if temporary.exists():
+            shutil.rmtree(temporary)
+
+
+def replaced_folder(path: Path) -> Path:
+    """Where `new_folder` keeps the old folder between its two renames, and leaves it if it dies there."""
+    return path.with_name(f".{path.name}.old")
 
 
 def _umask() -> int:

@@ -9,10 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pathloop.core import Rect, Scale, TileGrid, UsageError, read_json
+from pathloop.core import Rect, Scale, TileGrid, UsageError, new_folder, read_json
 from pathloop.interchange._object_table import ObjectTable
 from pathloop.rasters import LabelPyramid, create_label_pyramid
-from pathloop.rasters._zarr_maps import new_folder
 
 __all__ = ["DESCRIBED_OBJECTS", "write_labels_zarr"]
 

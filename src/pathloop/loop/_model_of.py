@@ -35,8 +35,9 @@ def model_of(project: Project, slide_id: str, wanted: str | None, *, run_key: st
         return find_model(wanted)
     run = _run(project, slide_id, run_key)
     name, checksum = run.parameters.get("model"), run.parameters.get("model_checksum")
-    # a model may have been added under another name
-    for folder in (*known_models().values(), *sorted((project.path / "models").glob("*"))):
+    # that name first, since each look reads all weights; a model may have been added under another name
+    known = [folder for _, folder in sorted(known_models().items(), key=lambda item: item[0] != name)]
+    for folder in (*known, *sorted((project.path / "models").glob("*"))):
         with contextlib.suppress(ModelError):  # a damaged model is none of our business
             if read_card(folder).checksum == checksum:
                 return folder

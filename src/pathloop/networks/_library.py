@@ -5,11 +5,10 @@ A model is a folder with a card and weights, so adding and exporting are copies.
 
 import re
 import shutil
-import tempfile
 from importlib import resources
 from pathlib import Path
 
-from pathloop.core import ModelError, UsageError, config_folder
+from pathloop.core import ModelError, UsageError, config_folder, new_folder
 from pathloop.networks._card import CARD_NAME, ModelCard, read_card, write_card
 
 __all__ = ["add_model", "added_models", "bundled_models", "export_model", "find_model", "known_models", "models_folder"]
@@ -30,14 +29,14 @@ def models_folder() -> Path:
 
 
 def added_models() -> dict[str, Path]:
-    """Name and folder of every model that the user added."""
-    return _models_in(models_folder())
+    """Name and folder of every model that the user added, but for those that have a bundled model's name."""
+    bundled = bundled_models()
+    return {name: folder for name, folder in _models_in(models_folder()).items() if name not in bundled}
 
 
 def known_models() -> dict[str, Path]:
     """Name and folder of bundled and added models, the bundled ones first."""
-    # a bundled name stays the bundled model's, whatever lies in the user's folder
-    return bundled_models() | {name: path for name, path in added_models().items() if name not in bundled_models()}
+    return bundled_models() | added_models()
 
 
 def find_model(name_or_folder: str | Path) -> Path:
@@ -123,24 +122,16 @@ def export_model(name_or_folder: str | Path, target: Path) -> Path:
 
 
 def _copy(folder: Path, target: Path, card: ModelCard) -> None:
-    """Copy all files of a model, with its card, under a hidden name beside the target; then rename."""
+    """Copy all files of a model, with this card."""
     if target.resolve().is_relative_to(folder.resolve()):
         raise ModelError(f"{target}: lies inside the model folder; name a folder elsewhere")
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise ModelError(f"{target}: exists already; name a folder that does not")
     try:
-        if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise ModelError(f"{target}: exists already; name a folder that does not")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        hidden = Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=".copying", dir=target.parent))
-        try:
-            hidden.chmod(target.parent.stat().st_mode & 0o777)  # mkdtemp makes private folders
-            shutil.copytree(folder, hidden, dirs_exist_ok=True, copy_function=shutil.copyfile)
-            write_card(hidden, card)
-            read_card(hidden)
-            if target.exists():
-                target.rmdir()  # empty; not every system renames over it
-            hidden.rename(target)
-        finally:
-            shutil.rmtree(hidden, ignore_errors=True)
+        with new_folder(target) as building:
+            shutil.copytree(folder, building, dirs_exist_ok=True, copy_function=shutil.copyfile)
+            write_card(building, card)
+            read_card(building)
     except (OSError, shutil.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise ModelError(f"{target}: the model cannot be copied here ({reason})") from error

@@ -8,8 +8,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from pathloop.core import DataError, Rect, Scale, TileGrid, UsageError
-from pathloop.rasters._zarr_maps import new_folder
+from pathloop.core import DataError, Rect, Scale, TileGrid, UsageError, new_folder
 
 __all__ = [
     "LabelPyramid",

@@ -1,18 +1,15 @@
-"""Small two-dimensional maps as zarr v3, and folders that appear whole."""
+"""Small two-dimensional maps as zarr v3."""
 
-import contextlib
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pathloop.core import DataError
+from pathloop.core import DataError, new_folder, replaced_folder
 
-__all__ = ["new_folder", "read_map", "write_map"]
+__all__ = ["read_map", "write_map"]
 
 MAP_VERSION = 1
 CHUNK = 512
@@ -57,7 +54,7 @@ def read_map(path: Path) -> tuple[NDArray[np.uint8], dict[str, Any]] | None:
     import zarr
     import zarr.errors
 
-    for folder in (path, _old(path), path):  # a writer was between its two renames, or died there
+    for folder in (path, replaced_folder(path), path):  # a writer was between its two renames, or died there
         try:
             array = zarr.open_array(store=folder, mode="r", zarr_format=3)
             attributes: dict[str, Any] = dict(array.attrs)
@@ -71,32 +68,3 @@ def read_map(path: Path) -> tuple[NDArray[np.uint8], dict[str, Any]] | None:
             raise DataError(f"{path}: written by a newer pathloop (map format {version}); update pathloop")
         return values, attributes
     return None
-
-
-def _old(path: Path) -> Path:
-    return path.with_name(f".{path.name}.old")
-
-
-@contextlib.contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder that takes the place of ``path`` when the block ends without an error.
-
-    Folders cannot be exchanged in one step everywhere: the old one is kept under another name until the new one
-    is in place.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    try:
-        temporary.chmod(path.parent.stat().st_mode & 0o777)  # mkdtemp makes private folders
-        yield temporary
-        old = _old(path)
-        if path.exists():
-            if old.exists():
-                shutil.rmtree(old)
-            path.rename(old)
-        temporary.rename(path)
-        if old.exists():
-            shutil.rmtree(old)
-    finally:
-        if temporary.exists():
-            shutil.rmtree(temporary)

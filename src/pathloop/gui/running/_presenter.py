@@ -116,15 +116,18 @@ class RunPresenter:
         """A known model's name or a model folder."""
         self._model = name
 
-        def done(card: ModelCard) -> None:
+        def look() -> tuple[ModelCard, list[str]]:
+            return read_card(find_model(name)), list(dict.fromkeys([*known_models(), name]))
+
+        def done(found: tuple[ModelCard, list[str]]) -> None:
+            card, names = found
             self._card, self._tasks = card, None
-            names = list(dict.fromkeys([*known_models(), name]))
             self._view.show_models(names, name, card_text(card))
             self._view.show_tasks([(spec.name, task_words(card, spec.name)) for spec in card.labels.tasks])
             self._refresh()
             self._prepare()
 
-        self._session.background.run(lambda: read_card(find_model(name)), done, self._session.report)
+        self._session.background.run(look, done, self._session.report)
 
     def choose_device(self, device: str) -> None:
         """``auto``, ``cpu``, ``cuda`` or ``mps``."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pathloop.core import ClassSpec, UsageError, file_sha256, read_json, write_json, write_text
+from pathloop.core import ClassSpec, UsageError, file_sha256, new_folder, read_json, write_json, write_text
 from pathloop.interchange.training._coco import CocoSet
 from pathloop.interchange.training._files import write_table
 from pathloop.interchange.training._layout import SetWriter, TrainingOptions
@@ -15,7 +15,6 @@ from pathloop.interchange.training._nnunet import NnUnetSet
 from pathloop.interchange.training._pair_sets import CellposeSet, StarDistSet
 from pathloop.interchange.training._region import TrainingRegion
 from pathloop.interchange.training._splits import SplitPlan, deal_splits
-from pathloop.rasters._zarr_maps import new_folder
 
 __all__ = ["SET_FORMAT", "SET_VERSION", "TRAINING_FLAVOURS", "TrainingFlavour", "write_training_set"]
 
