@@ -135,12 +135,26 @@ def test_targets_of_a_patch() -> None:
 def test_unknown_pixels_of_a_patch() -> None:
     item = training_image(3)
     everywhere = {"gland": np.ones((80, 80), bool), "nuclei": np.zeros((80, 80), bool)}
-    everywhere["nuclei"][:40] = True
+    everywhere["nuclei"][20:60] = True
     found = pool(replace(item, ignore=everywhere))
     sample = cut_patch(found.images[0], np.random.default_rng(1), side_px=64, pool=found, augment=STILL)
     assert set(np.unique(sample.targets["gland"])) == {255}
     share = (sample.targets["nuclei"] == 255).mean()
-    assert share == pytest.approx(0.5, abs=0.15)
+    assert share == pytest.approx(40 / 64, abs=0.15)
+
+
+def test_patches_are_drawn_where_something_is_known() -> None:
+    item = training_image(3)
+    unknown = np.ones((80, 80), bool)
+    unknown[40:72, 8:40] = False
+    rim = replace(item, ignore={"gland": unknown, "nuclei": unknown})
+    found = pool(rim)
+    assert found.images[0].window == (40, 8, 72, 40)
+    for seed in range(10):
+        sample = cut_patch(found.images[0], np.random.default_rng(seed), side_px=32, pool=found, augment=STILL)
+        assert not (sample.targets["gland"] == 255).any()
+    # a task that is known everywhere lets patches come from everywhere
+    assert pool(replace(item, ignore={"gland": unknown})).images[0].window == (0, 0, 80, 80)
 
 
 def test_scale_range_widens_the_zoom() -> None:

@@ -11,8 +11,9 @@ from training_sets import ALL_KINDS, JOINT, TINY, TYPED, config, pool, training_
 
 from pathloop.core import LabelSchema, TrainingError
 from pathloop.learn import FitConfig
+from pathloop.learn._parts import branches, let_train
 from pathloop.learn._sampler import Batch, TaskSampler
-from pathloop.learn._step import choose_device, freeze_all_but, learning_rate, make_optimizer, train_step
+from pathloop.learn._step import choose_device, learning_rate, make_optimizer, train_step
 from pathloop.networks.multitask import MultiTaskNetwork
 
 pytestmark = pytest.mark.slow
@@ -172,7 +173,7 @@ def test_loss_that_is_not_finite_stops_before_the_weights_move() -> None:
 
 def test_subtyping_moves_type_branches_alone() -> None:
     network = network_of(TYPED)
-    freeze_all_but(network, ("nuclei_type",))
+    let_train(network, branches(["nuclei_type"]))
     settings = config(TYPED)
     optimizer = make_optimizer(network, settings.fit)
     item = training_image(0, ("nuclei_type",))
@@ -186,7 +187,7 @@ def test_subtyping_moves_type_branches_alone() -> None:
     assert changed(before, network) == branch_names(network, "nuclei_type")
     assert not network.encoder.training
     assert network.heads["nuclei_type"].training
-    freeze_all_but(network, None)
+    let_train(network, ["all"])
     assert all(module.training for module in network.modules())
     assert all(parameter.requires_grad for parameter in network.parameters())
 

@@ -1,11 +1,15 @@
 """Options that several commands share."""
 
 import argparse
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from pathloop.core import Rect
+from pathloop.core import Rect, UsageError
+from pathloop.interchange import DATASETS
+from pathloop.learn import DataConfig
 
-__all__ = ["Subparsers", "add_roi", "as_rect", "positive_float"]
+__all__ = ["Subparsers", "add_roi", "as_rect", "data_sets", "positive_float"]
 
 Subparsers = Any
 """argparse keeps the type of its sub-parser action private."""
@@ -32,3 +36,23 @@ def add_roi(parser: argparse.ArgumentParser) -> None:
 def as_rect(values: list[int] | None) -> Rect | None:
     """The rectangle of ``--roi``."""
     return None if values is None else Rect(*values)
+
+
+def data_sets(named: Sequence[str]) -> tuple[DataConfig, ...]:
+    """Data sets that are given as KIND:PATH.
+
+    Raises
+    ------
+    UsageError
+        If one is not, or the kind is not known, or there is no such folder.
+    """
+    found = []
+    for text in named:
+        kind, _, path = text.partition(":")
+        folder = Path(path).expanduser()
+        if kind not in DATASETS or not path:
+            raise UsageError(f"--with-data {text}: give KIND:PATH, with a kind of {', '.join(sorted(DATASETS))}")
+        if not folder.is_dir():
+            raise UsageError(f"--with-data {text}: no such folder")
+        found.append(DataConfig(kind=kind, path=folder))
+    return tuple(found)

@@ -4,7 +4,7 @@ import contextlib
 import sys
 from collections.abc import Generator
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from tqdm import tqdm
 
@@ -23,7 +23,7 @@ from pathloop.core import (
 __all__ = ["ProgressLine", "follow"]
 
 
-def follow(events: Generator[Event], *, as_json: bool = False) -> JobFinished:
+def follow(events: Generator[Event, None, Any], *, as_json: bool = False) -> JobFinished:
     """Show a job's events until it ends; returns its last event.
 
     Closing happens on the way out, so Ctrl-C leaves whatever is finished recorded.

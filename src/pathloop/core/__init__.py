@@ -45,7 +45,7 @@ from pathloop.core._files import (
 )
 from pathloop.core._geometry import Rect, Scale
 from pathloop.core._instances import Instances
-from pathloop.core._locks import LockHolder, ProjectLock
+from pathloop.core._locks import LockHolder, ProjectLock, lock_holder
 from pathloop.core._registry import Registry
 from pathloop.core._schema import ClassSpec, LabelSchema, PostProcessing, TaskSpec
 from pathloop.core._tiles import Tile, TileGrid
@@ -97,6 +97,7 @@ __all__ = [
     "config_folder",
     "events_from_json",
     "file_sha256",
+    "lock_holder",
     "new_folder",
     "one_line",
     "read_json",

@@ -16,7 +16,7 @@ from typing import Self
 
 from pathloop.core._errors import ProjectError, ProjectLockedError
 
-__all__ = ["LockHolder", "ProjectLock"]
+__all__ = ["LockHolder", "ProjectLock", "lock_holder"]
 
 if sys.platform == "win32":
     import msvcrt

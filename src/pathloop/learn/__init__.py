@@ -4,10 +4,34 @@ Recipes are named by string and imported when they are asked for: ``RECIPES.reso
 """
 
 from pathloop.core import Registry
+from pathloop.learn._check_set import drawn_images, old_data
 from pathloop.learn._config import AugmentConfig, DataConfig, FitConfig, TrainConfig
+from pathloop.learn._control import Wish, read_wish, write_wish
 from pathloop.learn._presets import COLON_LABELS
+from pathloop.learn._scoring import ImageScores, owned_tasks, predicted, score_image
+from pathloop.learn._tune_config import RecipeName, TuneConfig, default_fit
 
-__all__ = ["COLON_LABELS", "RECIPES", "AugmentConfig", "DataConfig", "FitConfig", "TrainConfig"]
+__all__ = [
+    "COLON_LABELS",
+    "RECIPES",
+    "TUNING",
+    "AugmentConfig",
+    "DataConfig",
+    "FitConfig",
+    "ImageScores",
+    "RecipeName",
+    "TrainConfig",
+    "TuneConfig",
+    "Wish",
+    "default_fit",
+    "drawn_images",
+    "old_data",
+    "owned_tasks",
+    "predicted",
+    "read_wish",
+    "score_image",
+    "write_wish",
+]
 
 RECIPES = Registry(
     "recipe",
@@ -17,3 +41,14 @@ RECIPES = Registry(
     },
 )
 """Recipes by name; each takes a `TrainConfig` and is a generator of events."""
+
+TUNING = Registry(
+    "recipe",
+    {
+        "quick": "pathloop.learn.recipes._quick:quick",
+        "full": "pathloop.learn.recipes._full:full",
+        "subtype": "pathloop.learn.recipes._tune_subtype:tune_subtype",
+        "new-task": "pathloop.learn.recipes._new_task:new_task",
+    },
+)
+"""Ways to fine-tune by name; each takes a `TuneConfig` and a function that says what the user wishes."""

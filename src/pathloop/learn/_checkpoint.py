@@ -33,12 +33,18 @@ class RunState:
         Best validation score so far, or None.
     history
         One row a validation.
+    losses
+        Mean loss of every row of the log.
+    stopped
+        Whether it ended before its last step.
     """
 
     step: int = 0
     config_key: str = ""
     best_score: float | None = None
     history: list[dict[str, object]] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    stopped: bool = False
 
 
 def save_checkpoint(

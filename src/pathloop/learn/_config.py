@@ -101,12 +101,20 @@ class FitConfig(StrictConfig):
         ``step``: a tenth after 7/9 of the steps (the paper's 70,000 of 90,000); ``cosine``: down to a hundredth.
     warmup_steps
         Linear rise at the start.
+    encoder_rate
+        Factor of the rate for encoder and neck.
     dice
         Weight of a soft Dice term beside the cross-entropy; 0 in the paper.
     ema
         Decay of the averaged weights that are validated and saved; 0 = none.
+    distil, distil_every
+        Weight of agreeing with the parent where a sample has no truth of a task, and how many steps it is asked once
+        in; 0 = not at all. Only fine-tuning has a parent.
+    patience
+        Stop early once the mean loss over this many rows of the log is less than 1 % below that of as many rows
+        before; 0 = never.
     precision
-        ``bf16`` (autocast) or ``fp32``.
+        ``bf16`` (autocast) or ``fp32``; ``auto`` takes bf16 where the device has instructions for it.
     validate_every, validation_images, checkpoint_every, log_every
         In steps; ``validation_images`` are images of each kind of data set.
     workers
@@ -127,7 +135,11 @@ class FitConfig(StrictConfig):
     warmup_steps: int = Field(default=0, ge=0)
     dice: float = Field(default=0.0, ge=0)
     ema: float = Field(default=0.0, ge=0, lt=1)
-    precision: Literal["bf16", "fp32"] = "bf16"
+    encoder_rate: float = Field(default=1.0, gt=0, le=1)
+    distil: float = Field(default=0.0, ge=0)
+    distil_every: int = Field(default=4, ge=1)
+    patience: int = Field(default=0, ge=0)
+    precision: Literal["auto", "bf16", "fp32"] = "bf16"
     validate_every: int = Field(default=2_000, ge=1)
     validation_images: int = Field(default=40, ge=1)
     checkpoint_every: int = Field(default=500, ge=1)

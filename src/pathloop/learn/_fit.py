@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -11,17 +11,35 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from pathloop.core import CheckpointSaved, Evaluated, Event, StepDone, TrainingError
+from pathloop.core import (
+    CheckpointSaved,
+    Evaluated,
+    Event,
+    Message,
+    RunCancelled,
+    RunPaused,
+    RunResumed,
+    StepDone,
+    TrainingError,
+)
 from pathloop.learn._checkpoint import CHECKPOINT_NAME, RunState, load_checkpoint, save_checkpoint
 from pathloop.learn._config import FitConfig, TrainConfig
+from pathloop.learn._control import Wish
+from pathloop.learn._memory import HalvedSteps
+from pathloop.learn._parts import EVERYTHING, Phase, let_train, parts_at
 from pathloop.learn._sampler import Batch, TaskSampler
-from pathloop.learn._step import choose_device, freeze_all_but, learning_rate, make_optimizer, train_step
+from pathloop.learn._step import choose_device, learning_rate, make_optimizer, set_rate
+from pathloop.learn._weights import decay_at, update_average
 from pathloop.networks import keep_large_blocks
 from pathloop.networks.multitask import MultiTaskNetwork
 
-__all__ = ["FitJob", "Metrics", "Steps", "config_key", "fit", "score_of"]
+__all__ = ["FitJob", "Metrics", "Steps", "config_key", "fit", "is_flat", "score_of"]
 
 Metrics = dict[str, dict[str, float]]
+
+PAUSE_S = 0.2
+FLAT = 0.01
+"""A loss that falls by less than this share has come to rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +56,14 @@ class FitJob:
         Schedule, seed, output folder.
     validate
         Called with the network (averaged weights where there are any); returns metrics by "set/task".
-    trainable
-        Tasks whose branches alone train (subtyping); None = everything.
     keep_best
         Called when validation is the best so far.
+    phases
+        What trains when.
+    teacher
+        The network that tasks without truth shall go on agreeing with; None = none.
+    wish
+        Asked before every step what the user wants; see `Wish`.
     """
 
     network: MultiTaskNetwork
@@ -49,7 +71,9 @@ class FitJob:
     config: TrainConfig
     validate: Callable[[MultiTaskNetwork], Metrics]
     keep_best: Callable[[MultiTaskNetwork, Metrics, int], None]
-    trainable: tuple[str, ...] | None = None
+    phases: tuple[Phase, ...] = EVERYTHING
+    teacher: MultiTaskNetwork | None = None
+    wish: Callable[[], Wish] = lambda: "go on"
 
 
 class Steps(IterableDataset[Batch]):
@@ -87,14 +111,22 @@ def score_of(metrics: Metrics) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def fit(job: FitJob) -> Iterator[Event]:
+def fit(job: FitJob) -> Generator[Event, None, bool]:
     """Train until ``config.fit.steps``, resuming from the checkpoint in the output folder if there is one.
+
+    Stops early where ``config.fit.patience`` says so, or the user wishes it.
 
     Yields
     ------
     Event
-        `StepDone` every ``log_every`` steps, `Evaluated`, `CheckpointSaved`. Closing the generator writes a
-        checkpoint and stops.
+        `StepDone` every ``log_every`` steps, `Evaluated`, `CheckpointSaved`, `RunPaused` and `RunResumed`, messages.
+        Closing the generator writes a checkpoint and stops.
+
+    Returns
+    -------
+    bool
+        Whether training has come to its end; then the network holds the averaged weights. False where it was cancelled
+        (`RunCancelled` was the last event) and can go on another time.
 
     Raises
     ------
@@ -106,7 +138,10 @@ def fit(job: FitJob) -> Iterator[Event]:
     config, network = job.config, job.network
     device = choose_device(config.device)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    freeze_all_but(network, job.trainable)
+    if job.teacher is not None:
+        job.teacher.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        job.teacher.eval().requires_grad_(requires_grad=False)
+    let_train(network, [part for phase in job.phases for part in phase.parts])
     optimizer = make_optimizer(network, config.fit)
     average = {name: value.detach().clone() for name, value in network.state_dict().items()} if config.fit.ema else None
     state = RunState(config_key=config_key(config))
@@ -115,65 +150,108 @@ def fit(job: FitJob) -> Iterator[Event]:
         state = load_checkpoint(checkpoint, state.config_key, network=network, optimizer=optimizer, average=average)
     diverged = False
     try:
-        yield from _run(job, state, optimizer, average)
+        is_over = yield from _run(job, state, optimizer, average)
     except TrainingError:
         diverged = True
         raise
     finally:
         if not diverged:
             save_checkpoint(checkpoint, state, network=network, optimizer=optimizer, average=average)
+    if is_over and average is not None:
+        network.load_state_dict(average)
+    return is_over
 
 
 def _run(
     job: FitJob, state: RunState, optimizer: torch.optim.Optimizer, average: dict[str, Tensor] | None
-) -> Iterator[Event]:
+) -> Generator[Event, None, bool]:
     config, network, fit_config = job.config, job.network, job.config.fit
     if _validation_is_due(state, fit_config):
         # the run stopped during this validation
         yield _validate(job, state, average)
+    if state.stopped:
+        return True
     loader = DataLoader(Steps(job.sampler, state.step), batch_size=None, num_workers=fit_config.workers)
     window: list[dict[str, float]] = []
     started, first, n_samples = time.monotonic(), state.step, 0
+    steps, parts = HalvedSteps(network, optimizer, fit_config, job.teacher), None
+
+    def keep() -> CheckpointSaved:
+        path = config.output / CHECKPOINT_NAME
+        save_checkpoint(path, state, network=network, optimizer=optimizer, average=average)
+        return CheckpointSaved(state.step, path)
+
     for batch in loader:
+        wish, rested = yield from _rest(job, keep)
+        started += rested
+        if wish != "go on":
+            yield _farewell(wish, state.step)
+            if wish == "cancel":
+                return False
+            break
+        if parts != (parts := parts_at(job.phases, batch.step / fit_config.steps)):
+            let_train(network, parts)
         # the seed of a step is its own, so dropout repeats when a run resumes
         torch.manual_seed(config.seed * 1_000_003 + batch.step)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(fit_config, batch.step)
-        window.append(train_step(network, optimizer, batch, fit_config))
-        if average is not None:
-            _update_average(average, network, _decay(fit_config.ema, batch.step))
+        set_rate(optimizer, fit_config, batch.step)
+        window.append((yield from steps(batch)))
+        update_average(average or {}, network.state_dict(), decay_at(fit_config.ema, batch.step))
         state.step = batch.step + 1
         n_samples += len(batch.images)
         if state.step % fit_config.log_every == 0 or state.step == fit_config.steps:
             elapsed = max(time.monotonic() - started, 1e-9)
             seconds = elapsed / (state.step - first)
-            yield _step_done(state.step, fit_config, window, rate=n_samples / elapsed, seconds=seconds)
-            window = []
+            done, window = _step_done(state.step, fit_config, window, rate=n_samples / elapsed, seconds=seconds), []
+            state.losses.append(done.loss)
+            yield done
         if _validation_is_due(state, fit_config):
             yield _validate(job, state, average)
+            let_train(network, parts)
         if state.step % fit_config.checkpoint_every == 0:
-            path = config.output / CHECKPOINT_NAME
-            save_checkpoint(path, state, network=network, optimizer=optimizer, average=average)
-            yield CheckpointSaved(state.step, path)
+            yield keep()
+        if is_flat(state.losses, fit_config.patience) and state.step < fit_config.steps:
+            yield Message(f"training ends after {state.step} steps: the loss no longer falls")
+            break
+    yield from _ended(job, state, average)
+    return True
+
+
+def _farewell(wish: Wish, step: int) -> Event:
+    return RunCancelled() if wish == "cancel" else Message(f"training ends after {step} steps, as asked for")
+
+
+def _rest(job: FitJob, keep: Callable[[], CheckpointSaved]) -> Generator[Event, None, tuple[Wish, float]]:
+    """Wait while the user wants a pause; returns what is wanted then, and the seconds that passed."""
+    began, wish = time.monotonic(), job.wish()
+    if wish != "pause":
+        return wish, 0.0
+    yield keep()
+    yield RunPaused()
+    while (wish := job.wish()) == "pause":
+        time.sleep(PAUSE_S)
+    yield RunResumed()
+    return wish, time.monotonic() - began
+
+
+def _ended(job: FitJob, state: RunState, average: dict[str, Tensor] | None) -> Iterator[Event]:
+    """Validate what a run that stopped early has come to; it will not train any more."""
+    if state.step < job.config.fit.steps and not state.stopped:
+        state.stopped = True
+        if not state.history or state.history[-1]["step"] != state.step:
+            yield _validate(job, state, average)
+
+
+def is_flat(losses: Sequence[float], patience: int) -> bool:
+    """Whether the last ``patience`` losses are on average less than 1 % below as many before; never for 0."""
+    if patience == 0 or len(losses) < 2 * patience:
+        return False
+    before, last = _mean(losses[-2 * patience : -patience]), _mean(losses[-patience:])
+    return last > before - FLAT * abs(before)
 
 
 def _validation_is_due(state: RunState, fit: FitConfig) -> bool:
     done = bool(state.history) and state.history[-1]["step"] == state.step
     return not done and state.step > 0 and (state.step % fit.validate_every == 0 or state.step == fit.steps)
-
-
-def _decay(target: float, step: int) -> float:
-    # a young average follows the weights quickly
-    return min(target, (1 + step) / (10 + step))
-
-
-@torch.no_grad()
-def _update_average(average: dict[str, Tensor], network: MultiTaskNetwork, decay: float) -> None:
-    for name, value in network.state_dict().items():
-        if value.is_floating_point():
-            average[name].lerp_(value, 1 - decay)
-        else:
-            average[name].copy_(value)
 
 
 def _step_done(step: int, fit: FitConfig, window: list[dict[str, float]], *, rate: float, seconds: float) -> StepDone:
@@ -190,7 +268,7 @@ def _step_done(step: int, fit: FitConfig, window: list[dict[str, float]], *, rat
     )
 
 
-def _mean(values: list[float]) -> float:
+def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
@@ -212,6 +290,5 @@ def _validate(job: FitJob, state: RunState, average: dict[str, Tensor] | None) -
     finally:
         if trained is not None:
             network.load_state_dict(trained)
-        freeze_all_but(network, job.trainable)
     state.history.append({"step": state.step, "score": score, "metrics": metrics})
     return Evaluated(state.step, metrics, is_best)

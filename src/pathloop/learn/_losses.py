@@ -7,7 +7,7 @@ from torch import Tensor
 from pathloop.core import LabelSchema
 from pathloop.learn._pool import IGNORE
 
-__all__ = ["cross_entropy", "soft_dice", "subtype_loss", "task_loss"]
+__all__ = ["cross_entropy", "distillation", "soft_dice", "subtype_loss", "task_loss"]
 
 EPSILON = 1e-3
 
@@ -69,6 +69,18 @@ def subtype_loss(logits: Tensor, target: Tensor) -> Tensor:
     total = (one_hot.sum(dim=0) + prob.sum(dim=0))[1:]
     loss_dice = (1 - (2 * overlap + EPSILON) / (total + EPSILON)).sum()
     return loss_ce + loss_dice
+
+
+def distillation(logits: Tensor, wanted: Tensor) -> Tensor:
+    """Mean Kullback-Leibler divergence of softened outputs from another network's (Hinton et al. 2015, at T = 1).
+
+    Parameters
+    ----------
+    logits, wanted
+        (n, C, H, W) of the network in training and of the one to agree with.
+    """
+    truth = torch.log_softmax(wanted.float(), dim=1)
+    return (truth.exp() * (truth - torch.log_softmax(logits.float(), dim=1))).sum(dim=1).mean()
 
 
 def task_loss(task: str, logits: Tensor, target: Tensor, *, labels: LabelSchema, dice: float) -> Tensor:

@@ -18,7 +18,7 @@ IGNORE = 255
 
 # images that are this many times finer than the model are reduced once, before training
 FINER = 1.5
-# a class is drawn from images of which it covers more than this
+# a class is drawn from images in which it covers more than this of what is known
 CLASS_COVER = 1 / 20
 
 
@@ -67,6 +67,8 @@ class PooledImage:
         By patch task: (H, W) uint8 class codes, 255 = unknown.
     data_set, weight, stratum
         What decides how often it is drawn.
+    window
+        (top, left, bottom, right) of what is known of any dense task: patches are drawn in it.
     """
 
     image: NDArray[np.uint8]
@@ -78,6 +80,7 @@ class PooledImage:
     data_set: str
     weight: float
     stratum: str
+    window: tuple[int, int, int, int]
 
     def owns(self, task: str) -> bool:
         """Whether it holds the truth of a task."""
@@ -141,7 +144,7 @@ class SamplePool:
             if task.name in image.cells:
                 cells = image.cells[task.name]
                 counts = np.bincount(cells.ravel(), minlength=256)[: len(task.classes)]
-                for code in np.flatnonzero(counts > CLASS_COVER * cells.size):
+                for code in np.flatnonzero(counts > CLASS_COVER * counts.sum()):
                     rows.setdefault(int(code), []).append(index)
         return {code: np.array(rows[code]) for code in sorted(rows)}
 
@@ -193,7 +196,20 @@ def _pooled(one: WeightedImage, labels: LabelSchema, um_per_px: float) -> Pooled
         data_set=one.data_set,
         weight=one.weight,
         stratum=item.stratum,
+        window=_window(shape, dense, ignore),
     )
+
+
+def _window(
+    shape: tuple[int, ...], dense: dict[str, NDArray[np.uint16]], ignore: dict[str, NDArray[np.uint8]]
+) -> tuple[int, int, int, int]:
+    """The box around the pixels that are known for some dense task; everything where none is."""
+    whole = (0, 0, shape[0], shape[1])
+    if not dense or not dense.keys() <= ignore.keys():
+        return whole
+    known = np.logical_or.reduce([ignore[task] == 0 for task in dense])
+    rows, cols = np.flatnonzero(known.any(axis=1)), np.flatnonzero(known.any(axis=0))
+    return (int(rows[0]), int(cols[0]), int(rows[-1]) + 1, int(cols[-1]) + 1) if rows.size else whole
 
 
 def _narrow(truth: NDArray[Any] | None, task: TaskSpec, name: str) -> NDArray[np.uint16]:

@@ -83,7 +83,7 @@ def cut_cells(
 def _pixel_of(classes: NDArray[np.uint8], code: int, rng: np.random.Generator) -> tuple[float, float]:
     """A random pixel of a class, (y, x) from the image's corner.
 
-    By trial: the pool draws only images of which the class covers more than a twentieth.
+    By trial: the pool draws only images in which the class covers more than a twentieth of what is known.
     """
     flat = classes.reshape(-1)
     while True:
@@ -106,10 +106,10 @@ def cell_classes(tissue: NDArray[np.uint16], cell_px: int, n_classes: int) -> ND
 
 
 def _random_centre(source: PooledImage, rng: np.random.Generator, extent: float) -> tuple[float, float]:
-    height, width = source.image.shape[:2]
+    top, left, bottom, right = source.window
     return (
-        _inside(rng.uniform(0, height), height, extent),
-        _inside(rng.uniform(0, width), width, extent),
+        top + _inside(rng.uniform(0, bottom - top), bottom - top, extent),
+        left + _inside(rng.uniform(0, right - left), right - left, extent),
     )
 
 

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pathloop.core import ClassSpec, ProjectError, Rect, UsageError
 from pathloop.interchange.training import TrainingRegion, TrainingTask, TrainingTissue
@@ -46,11 +48,24 @@ def read_patients(path: Path) -> dict[str, str]:
 
 
 def training_regions(
-    project: Project, record: SlideRecord, roi: Rect | None, patients: Mapping[str, str]
+    project: Project,
+    record: SlideRecord,
+    roi: Rect | None,
+    patients: Mapping[str, str],
+    *,
+    held_out: bool = False,
+    halo_um: float = 0.0,
 ) -> Iterator[TrainingRegion]:
-    """The regions of a slide that are done for some task and not held out, with their image at level 0.
+    """The regions of a slide that are done for some task, with their image at level 0.
 
     Tasks that are not done in a region are not in it. Objects that a pathologist is asked about are to be ignored.
+
+    Parameters
+    ----------
+    held_out
+        False = regions to train on; what a held-out region covers is to be ignored in them. True = the held-out ones.
+    halo_um
+        Width of the rim around a region that comes along for context, to be ignored.
 
     Raises
     ------
@@ -59,7 +74,8 @@ def training_regions(
     UsageError
         If its pixels are not square.
     """
-    wanted = [region for region in project.regions(record.slide_id) if is_for_training(region)]
+    regions = project.regions(record.slide_id)
+    wanted = [region for region in regions if region.holdout == held_out and "done" in region.states.values()]
     wanted = [region for region in wanted if roi is None or region.rect.intersect(roi).area]
     if not wanted:
         return
@@ -67,11 +83,18 @@ def training_regions(
         raise UsageError(f"slide {record.slide_id!r}: its pixels are not square, which training sets need")
     if not record.path.exists():
         raise ProjectError(f"{record.path}: the slide is not there any more; put it back to export its regions")
-    asked = {(flag.task, flag.id) for flag in project.flags(record.slide_id)}
-    legends = {task: project.classes(task) for task in project.tasks(record.slide_id)}
+    source = _Source(
+        project,
+        record,
+        patient_of(record, patients),
+        {task: project.classes(task) for task in project.tasks(record.slide_id)},
+        {(flag.task, flag.id) for flag in project.flags(record.slide_id)},
+        () if held_out else tuple(region.rect for region in regions if region.holdout),
+        round(halo_um / record.scale.um_per_px),
+    )
     with open_slide(record.path, um_per_px=record.scale.um_per_px) as slide:
         for region in wanted:
-            yield _region(project, slide, record, region, legends, asked, patient_of(record, patients))
+            yield _region(source, slide, region)
 
 
 def is_for_training(region: Region) -> bool:
@@ -79,25 +102,47 @@ def is_for_training(region: Region) -> bool:
     return not region.holdout and "done" in region.states.values()
 
 
-def _region(
-    project: Project,
-    slide: Slide,
-    record: SlideRecord,
-    region: Region,
-    legends: Mapping[str, tuple[ClassSpec, ...]],
-    asked: set[tuple[str, int]],
-    patient: str,
-) -> TrainingRegion:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Source:
+    """A slide that regions are taken from.
+
+    Parameters
+    ----------
+    legends
+        Classes by object task.
+    asked
+        Task and id of the objects that a pathologist is asked about.
+    hidden
+        Rectangles that are to be ignored.
+    halo_px
+        Width of the rim, level-0 pixels.
+    """
+
+    project: Project
+    record: SlideRecord
+    patient: str
+    legends: Mapping[str, tuple[ClassSpec, ...]]
+    asked: set[tuple[str, int]]
+    hidden: tuple[Rect, ...]
+    halo_px: int
+
+
+def _region(source: _Source, slide: Slide, region: Region) -> TrainingRegion:
+    record, project = source.record, source.project
     done = [task for task, state in region.states.items() if state == "done"]
-    tasks = {task: _task(project, record, region.rect, task, legends[task], asked) for task in done if task in legends}
-    rect = region.rect
+    rect = region.rect.expand(source.halo_px).intersect(Rect(0, 0, *record.shape))
+    inside = np.zeros(rect.shape, bool)
+    inside[region.rect.relative_to(rect).slices] = True
+    for hidden in source.hidden:
+        if (common := hidden.intersect(rect)).area:
+            inside[common.relative_to(rect).slices] = False
     return TrainingRegion(
         name=f"{record.slide_id}_region{region.id}",
-        group=patient,
+        group=source.patient,
         image=np.ascontiguousarray(slide.read(rect)),
         um_per_px=record.scale.um_per_px,
-        tasks=tasks,
-        tissue=_tissue(project, record, rect, is_done=TISSUE in done),
+        tasks={task: _task(source, rect, task, inside) for task in done if task in source.legends},
+        tissue=_tissue(project, record, rect, inside, is_done=TISSUE in done),
         provenance={
             "project": str(project.uuid),
             "slide": record.slide_id,
@@ -108,33 +153,29 @@ def _region(
     )
 
 
-def _task(
-    project: Project,
-    record: SlideRecord,
-    rect: Rect,
-    task: str,
-    classes: tuple[ClassSpec, ...],
-    asked: set[tuple[str, int]],
-) -> TrainingTask:
-    labels = project.labels(record.slide_id, task).read(rect)
+def _task(source: _Source, rect: Rect, task: str, inside: NDArray[np.bool_]) -> TrainingTask:
+    slide_id = source.record.slide_id
+    labels = source.project.labels(slide_id, task).read(rect)
     ids = np.unique(labels[labels > 0])
-    rows = project.object_rows(record.slide_id, task, ids.tolist())
-    doubtful = [number for name, number in asked if name == task]
+    rows = source.project.object_rows(slide_id, task, ids.tolist())
+    doubtful = [number for name, number in source.asked if name == task]
     return TrainingTask(
         labels=labels,
-        classes=classes,
+        classes=source.legends[task],
         class_codes={number: row.class_code for number, row in rows.items()},
         states={number: row.state for number, row in rows.items()},
-        review=(~np.isin(labels, doubtful)).astype(np.uint8),
+        review=(inside & ~np.isin(labels, doubtful)).astype(np.uint8),
     )
 
 
-def _tissue(project: Project, record: SlideRecord, rect: Rect, *, is_done: bool) -> TrainingTissue | None:
+def _tissue(
+    project: Project, record: SlideRecord, rect: Rect, inside: NDArray[np.bool_], *, is_done: bool
+) -> TrainingTissue | None:
     tissue = project.tissue(record.slide_id)
     if tissue is None:
         return None
     codes = tissue_codes(tissue, rect)
-    reviewed = codes > 0 if is_done else tissue_states(tissue, rect) > 0
+    reviewed = inside & (codes > 0 if is_done else tissue_states(tissue, rect) > 0)
     if not reviewed.any():
         return None
     legend = zip(tissue.class_names, tissue.class_colors, strict=True)

@@ -109,7 +109,7 @@ def _gpu(device: str) -> str | None:
     """The GPU that torch finds for a wish; None for the CPU, and where ``auto`` finds none."""
     if device == "cpu" or (device == "auto" and not _may_have_gpu()):
         return None
-    from pathloop.predict._torch import gpus
+    from pathloop.networks.hardware import gpus
 
     found = gpus()
     if device == "auto":
@@ -134,7 +134,7 @@ def _may_have_gpu() -> bool:
 
 
 def _torch_on_cpu(precision: str | None, reason: str) -> EngineChoice:
-    from pathloop.predict._torch import cpu_has_bf16
+    from pathloop.networks.hardware import cpu_has_bf16
 
     # where the CPU has no instructions for it, bf16 is emulated and far slower than fp32
     return EngineChoice("torch", "cpu", precision or ("bf16" if cpu_has_bf16() else "fp32"), reason)

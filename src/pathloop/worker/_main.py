@@ -7,14 +7,15 @@ import sys
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, Self
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from pathloop.core import DataError, Event, Failed, Rect, StrictConfig, UsageError, one_line
 from pathloop.loop import DEFAULT_TILE_PX, SegmentRequest, segment
 from pathloop.networks import DEFAULT_MODEL
 from pathloop.worker._failures import failure
+from pathloop.worker._gentle import lower_priority
 from pathloop.worker._serve import serve
 
 __all__ = ["SegmentJob", "TrainJob", "main"]
@@ -45,10 +46,12 @@ class SegmentJob(StrictConfig):
 
 
 class TrainJob(StrictConfig):
-    """The request of ``train``: a TOML configuration, and what overrules it.
+    """The request of ``train``: a fine-tuning run, or a TOML configuration and what overrules it.
 
     Parameters
     ----------
+    run
+        Folder of a fine-tuning run of a project, ``PROJECT/runs/tune-NNNN``; nothing else is needed then.
     config
         TOML file; relative data paths start at its folder.
     output
@@ -57,19 +60,32 @@ class TrainJob(StrictConfig):
         ``train`` or another recipe's name.
     """
 
-    config: Path
+    run: Path | None = None
+    config: Path | None = None
     output: Path | None = None
     recipe: str = "train"
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.run is None) == (self.config is None):
+            raise ValueError("name either a run or a config")
+        return self
 
     def events(self) -> Generator[Event]:
         """The job."""
         # a worker that segments starts sooner without it
         from pathloop.learn import RECIPES, TrainConfig
+        from pathloop.loop.tuning import tune
 
-        config = TrainConfig.read(self.config)
-        if self.output is not None:
-            config = config.model_copy(update={"output": self.output})
-        yield from RECIPES.resolve(self.recipe)(config)
+        if self.run is not None:
+            # it works beside a window and may outlive it
+            lower_priority()
+            yield from tune(self.run)
+        elif self.config is not None:
+            config = TrainConfig.read(self.config)
+            if self.output is not None:
+                config = config.model_copy(update={"output": self.output})
+            yield from RECIPES.resolve(self.recipe)(config)
 
 
 JOBS: dict[str, type[SegmentJob] | type[TrainJob]] = {"segment": SegmentJob, "train": TrainJob}

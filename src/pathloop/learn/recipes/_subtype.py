@@ -8,6 +8,7 @@ import torch
 from pathloop.core import Event, JobFinished, LabelSchema, Message, TrainingError
 from pathloop.learn._config import TrainConfig
 from pathloop.learn._fit import FitJob, Metrics, fit
+from pathloop.learn._parts import Phase, branches
 from pathloop.learn._pool import SamplePool
 from pathloop.learn._sampler import TaskSampler
 from pathloop.learn._validate import validate
@@ -83,7 +84,7 @@ def _subtype(
         config=config,
         validate=lambda net: validate(net, chosen, config.um_per_px),
         keep_best=keep_best,
-        trainable=type_tasks,
+        phases=(Phase(0.0, branches(type_tasks)),),
     )
-    yield from fit(job)
-    yield JobFinished(folder, {"model": config.name, "steps": config.fit.steps})
+    if (yield from fit(job)):
+        yield JobFinished(folder, {"model": config.name, "steps": config.fit.steps})

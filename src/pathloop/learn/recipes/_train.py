@@ -76,8 +76,8 @@ def _train(asked: TrainConfig, joint: LabelSchema) -> Generator[Event]:
         validate=lambda network: validate(network, chosen, config.um_per_px),
         keep_best=keep_best,
     )
-    yield from fit(job)
-    yield JobFinished(folder, {"model": config.name, "steps": config.fit.steps})
+    if (yield from fit(job)):
+        yield JobFinished(folder, {"model": config.name, "steps": config.fit.steps})
 
 
 def _trained_labels(config: TrainConfig, pool: SamplePool) -> LabelSchema:

@@ -1,0 +1,35 @@
+"""Fine-tune the whole network, unfrozen by and by from the decoders down."""
+
+from collections.abc import Callable, Generator, Sequence
+
+from pathloop.core import Event, TrainingError
+from pathloop.interchange import TrainingImage
+from pathloop.learn._control import Wish
+from pathloop.learn._parts import Phase, branches
+from pathloop.learn._tune_config import TuneConfig
+from pathloop.learn.recipes._tuning import Plan, reviewed_tasks, tuned
+from pathloop.networks import ModelCard
+
+__all__ = ["full"]
+
+
+def full(config: TuneConfig, wish: Callable[[], Wish] = lambda: "go on") -> Generator[Event]:
+    """Train as `quick` at first, the deep stages from a tenth of the steps on, the whole encoder from a quarter on.
+
+    Gradual unfreezing (Howard and Ruder 2018): branches that do not fit yet would spoil the encoder with their first
+    gradients. See `tuned` for events and errors.
+    """
+
+    def plan(card: ModelCard, regions: Sequence[TrainingImage]) -> Plan:
+        tasks = reviewed_tasks(regions, card.labels)
+        if not tasks:
+            raise TrainingError(f"no region is reviewed for a task of {card.name!r}: {', '.join(card.labels.names)}")
+        top = ("norms", "neck", *branches(tasks))
+        phases = (
+            Phase(0.0, top),
+            Phase(0.1, (*top, "layer3", "layer4")),
+            Phase(0.25, (*top, "encoder")),
+        )
+        return Plan(card.labels, tasks, phases, forgets=True, like={})
+
+    yield from tuned(config, plan, wish)

@@ -1,0 +1,30 @@
+"""Fine-tune what is quick to tune: decoders, heads and the encoder's norm layers. Minutes on two cores."""
+
+from collections.abc import Callable, Generator, Sequence
+
+from pathloop.core import Event, TrainingError
+from pathloop.interchange import TrainingImage
+from pathloop.learn._control import Wish
+from pathloop.learn._parts import Phase, branches
+from pathloop.learn._tune_config import TuneConfig
+from pathloop.learn.recipes._tuning import Plan, reviewed_tasks, tuned
+from pathloop.networks import ModelCard
+
+__all__ = ["quick"]
+
+
+def quick(config: TuneConfig, wish: Callable[[], Wish] = lambda: "go on") -> Generator[Event]:
+    """Train the branches of the reviewed tasks, and the encoder's norm layers, from the first step on.
+
+    A new stain mostly moves the statistics and scales of the features, which the norm layers hold; the convolutions of
+    the encoder stay the parent's. Tasks that nobody reviewed keep their branches; the parent is asked what they should
+    say, so that the norm layers do not spoil them. See `tuned` for events and errors.
+    """
+
+    def plan(card: ModelCard, regions: Sequence[TrainingImage]) -> Plan:
+        tasks = reviewed_tasks(regions, card.labels)
+        if not tasks:
+            raise TrainingError(f"no region is reviewed for a task of {card.name!r}: {', '.join(card.labels.names)}")
+        return Plan(card.labels, tasks, (Phase(0.0, ("norms", "neck", *branches(tasks))),), forgets=True, like={})
+
+    yield from tuned(config, plan, wish)
