@@ -14,6 +14,10 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.S | re.M)
 COMMANDS = {
     "agreement",
+    "compare",
+    "finetune",
+    "promote",
+    "rollback",
     "demo",
     "evaluate",
     "export",

@@ -42,7 +42,7 @@ def test_every_widget_is_there(manifest):
         module, _, name = commands[widget.command].partition(":")
         assert callable(getattr(import_module(module), name))
     assert set(PANELS) <= {widget.display_name for widget in manifest.contributions.widgets}
-    assert PANELS == ("Slides", "Segment", "Look", "Objects", "Queue", "Correct")
+    assert PANELS == ("Slides", "Segment", "Look", "Objects", "Queue", "Correct", "Train")
 
 
 def test_readers_claim_slides_and_projects_and_nothing_else(manifest):

@@ -6,6 +6,7 @@ from pathlib import Path
 from pathloop.cli._options import Subparsers, add_roi, as_rect, positive_float
 from pathloop.cli._progress import follow
 from pathloop.loop import DEFAULT_TILE_PX, SegmentRequest, segment
+from pathloop.loop.tuning import current_model
 from pathloop.networks import DEFAULT_MODEL
 from pathloop.predict import DEVICES
 from pathloop.store import counted, slide_stem
@@ -39,7 +40,9 @@ def add_parser(commands: Subparsers) -> None:
         metavar="PROJECT",
         help="project folder (default: ./<slide>.pathloop, or ./cohort.pathloop for several slides)",
     )
-    parser.add_argument("--model", default=DEFAULT_MODEL, metavar="NAME|DIR", help="default: %(default)s")
+    parser.add_argument(
+        "--model", metavar="NAME|DIR", help=f"default: the one promoted in the project, else {DEFAULT_MODEL}"
+    )
     parser.add_argument("--device", default="auto", choices=DEVICES, help="default: %(default)s")
     parser.add_argument(
         "--um-per-px", type=positive_float, metavar="F", help="um per px of level 0; beats what the file says"
@@ -64,10 +67,11 @@ def add_parser(commands: Subparsers) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     slides = tuple(Path(name) for name in options.slides)
+    project = options.output or default_project(slides)
     request = SegmentRequest(
         slides=slides,
-        project=options.output or default_project(slides),
-        model=options.model,
+        project=project,
+        model=options.model or str(current_model(project) or DEFAULT_MODEL),
         device=options.device,
         um_per_px=options.um_per_px,
         roi=as_rect(options.roi),

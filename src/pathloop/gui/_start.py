@@ -5,7 +5,7 @@ from typing import Any
 
 __all__ = ["PANELS", "add_panels", "start"]
 
-PANELS = ("Slides", "Segment", "Look", "Objects", "Queue", "Correct")
+PANELS = ("Slides", "Segment", "Look", "Objects", "Queue", "Correct", "Train")
 """Display names of the widgets in the manifest, in the order of the tabs."""
 
 

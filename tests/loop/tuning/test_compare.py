@@ -113,11 +113,15 @@ def test_without_held_out_regions_only_old_skills_are_compared(model, other, tmp
     assert "no held-out region is done" in comparison_text(found)
 
 
-def test_the_project_is_compared_as_it_is(done, model, other):
-    request = CompareRequest(done, model, other, device="cpu")
-    with pytest.raises(Exception, match=r"not readable as weights|does not fit"):
-        # the real engines do not take drawn models: here only the way to them is of interest
-        ended(compare(request))
+def test_the_project_is_compared_as_it_is(done, worse, model, monkeypatch):
+    monkeypatch.setattr(
+        "pathloop.loop.tuning._compare.choose_engine", lambda device: choose_engine(device, engine="uneven")
+    )
+    events, found = ended(compare(CompareRequest(done, worse, model, device="cpu")))
+    assert found.n_regions == len(HELD)
+    assert found.tasks["gland"].gain.value > 0.9
+    assert isinstance(events[-1], JobFinished)
+    assert events[-1].summary == found.model_dump(mode="json")
 
 
 def test_nothing_held_out_is_said(segmented, model, other):
@@ -153,4 +157,3 @@ def test_comparisons_are_read_as_written(tmp_path):
     path.write_text(json.dumps(values))
     with pytest.raises(DataError, match="surprise"):
         read_comparison(path)
-    assert JobFinished(path).kind == "finished"

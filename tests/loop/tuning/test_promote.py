@@ -1,9 +1,11 @@
 """The project's model: promoted, refused, rolled back; the record of it."""
 
 import pytest
+from drawn_slides import drawn_model
 from tuning_kit import comparison, with_weights
 
-from pathloop.core import DataError, ModelError, ProjectError, UsageError, read_json
+from pathloop.cli import _segment, main
+from pathloop.core import DataError, JobFinished, ModelError, ProjectError, UsageError, read_json
 from pathloop.loop.tuning import Promotion, current_model, model_history, model_of_project, promote, rollback
 from pathloop.networks import read_card
 from pathloop.store import Project
@@ -84,8 +86,6 @@ def test_promotions_are_taken_back_one_by_one(writer, model, other, worse):
 def test_a_name_that_another_model_has_is_refused(writer, model, other, tmp_path):
     promote(writer, Promotion(other, between(model, other)))
     rollback(writer)
-    from drawn_slides import drawn_model
-
     twin = with_weights(drawn_model(tmp_path / "twin", name="other"), b"twin")
     with pytest.raises(ModelError, match="holds another model of this name"):
         promote(writer, Promotion(twin, between(model, twin)))
@@ -133,3 +133,15 @@ def test_a_newer_record_is_not_guessed_at(done):
     with pytest.raises(DataError, match="newer pathloop"):
         current_model(done)
     assert read_json(path)["format_version"] == 2
+
+
+def test_segmenting_takes_the_promoted_model(writer, model, other, monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(_segment, "segment", asked.append)
+    monkeypatch.setattr(_segment, "follow", lambda events, as_json: JobFinished(tmp_path, {"objects": {}}))
+    promote(writer, Promotion(other, between(model, other)))
+    slide = str(tmp_path / "slide.svs")
+    main(["segment", slide, "-o", str(writer.path)])
+    main(["segment", slide, "-o", str(tmp_path / "new.pathloop")])
+    main(["segment", slide, "-o", str(writer.path), "--model", "fast"])
+    assert [one.model for one in asked] == [str(writer.path / "models" / "other"), "fast", "fast"]

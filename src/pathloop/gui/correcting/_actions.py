@@ -133,6 +133,7 @@ def cheat_sheet(keys: Mapping[str, str]) -> str:
         "|---|---|",
         "| `1` .. `9` | give the object under the mouse that class; with the class brush: choose it |",
         "| `H`, held | hide everything that is drawn |",
+        "| `O`, held | with the objects of two models on the slide (panel Train): show those of the present model |",
         "| `Space`, held | move about |",
         "| `[` and `]` | brush smaller, larger |",
         "",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pathloop.core import Rect
+from pathloop.gui._near import bring_near
 from pathloop.gui._opened import OpenedSlide
 from pathloop.gui._session import Session
 from pathloop.gui.queueing._buttons import Situation, buttons, empty_text
@@ -28,9 +29,8 @@ from pathloop.store import Region, who_am_i
 
 __all__ = ["QueuePresenter"]
 
-FILLED, OBJECT_FILLED = 0.85, 0.35
-"""Share of the view that a region, and an object with its surroundings, takes up when it is gone to."""
-TOO_SMALL = 2 / 3
+OBJECT_FILLED = 0.35
+"""Share of the view that an object with its surroundings takes up when it is gone to."""
 
 
 class QueuePresenter:
@@ -106,7 +106,7 @@ class QueuePresenter:
         found = next((one for one in self.content.flagged if (one.flag.task, one.flag.id) == key), None)
         if found is not None:
             self._set_current(key)
-            self._bring(found.box, OBJECT_FILLED)
+            bring_near(self.session, found.box, OBJECT_FILLED)
             self.session.select(key[0], np.array([key[1]], np.int64), "queue")
 
     def open_selected(self) -> None:
@@ -225,21 +225,8 @@ class QueuePresenter:
 
     def _go_to(self, region: Region) -> None:
         self._set_current(region_key(region))
-        self._bring(region.rect, FILLED)
+        bring_near(self.session, region.rect)
         self.session.region_wanted.emit(region)
-
-    def _bring(self, rect: Rect, filled: float) -> None:
-        """Bring a rectangle into view, and nearer where it takes up less than two thirds of what it should."""
-        session = self.session
-        session.go_to(rect)
-        opened, viewer = session.current, session.viewer
-        if opened is None or viewer.scene.camera.zoom <= 0 or min(viewer.canvas.size) <= 0:
-            return
-        # the canvas counts, also where the slide ends on it
-        shown = np.asarray(viewer.canvas.size, float) / (viewer.scene.camera.zoom * np.asarray(opened.layer.scale)[-2:])
-        share = float(np.max(np.array(rect.shape) / shown))
-        if 0 < share < filled * TOO_SMALL:
-            viewer.scene.camera.zoom = float(viewer.scene.camera.zoom * filled / share)
 
     def _set_current(self, key: Key) -> None:
         self.current, self.selected = key, (key,)

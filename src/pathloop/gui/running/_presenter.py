@@ -10,6 +10,7 @@ from pathloop.gui.running._activity import ActivityBar
 from pathloop.gui.running._conductor import Command, Conductor
 from pathloop.gui.running._places import MIN_SIDE_PX, PLACES, Place, PlaceChoice, drawn_regions
 from pathloop.gui.running._progress import estimate
+from pathloop.gui.running._project_model import ProjectModel
 from pathloop.gui.running._start import unfinished_command
 from pathloop.gui.running._words import card_text, task_words
 from pathloop.networks import DEFAULT_MODEL, ModelCard, find_model, known_models, read_card
@@ -109,6 +110,7 @@ class RunPresenter:
         self.conductor.told.connect(self._on_told)
         view.show_places([(key, *words) for key, words in PLACES.items()])
         self.choose_model(DEFAULT_MODEL)
+        self._project_model = ProjectModel(session, self.choose_model)
 
     # what the user does
 

@@ -1,6 +1,6 @@
 """Buttons of the panel "Queue" that say why they are off, and what ranks."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
@@ -52,6 +52,11 @@ class NamedButtons:
         mode = QToolButton.ToolButtonPopupMode
         button.setPopupMode(mode.MenuButtonPopup if splits else mode.InstantPopup)
         return button
+
+    def connect(self, action: str, call: Callable[[], Any]) -> None:
+        """Call when a button of an action is pressed."""
+        for button in self._buttons[action]:
+            button.clicked.connect(lambda *_: call())
 
     def show(self, states: Mapping[str, Button]) -> None:
         """Enable and disable, with the reason."""

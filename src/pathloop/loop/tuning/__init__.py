@@ -25,7 +25,7 @@ from pathloop.loop.tuning._runs import (
     wish_for,
 )
 from pathloop.loop.tuning._tune import start_process, tune
-from pathloop.loop.tuning._words import comparison_text, plan_text, rounds_text
+from pathloop.loop.tuning._words import comparison_text, gain_text, plan_text, rounds_text, verdict
 
 __all__ = [
     "ENOUGH",
@@ -46,6 +46,7 @@ __all__ = [
     "comparison_text",
     "current_model",
     "find_tune_run",
+    "gain_text",
     "model_history",
     "model_of_project",
     "plan_text",
@@ -61,6 +62,7 @@ __all__ = [
     "start_process",
     "tune",
     "tune_runs",
+    "verdict",
     "why_not",
     "wish_for",
     "write_comparison",

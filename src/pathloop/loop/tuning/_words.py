@@ -12,7 +12,7 @@ from pathloop.loop.tuning._runs import TuneRun, read_tune_config, tune_runs
 from pathloop.networks import read_card
 from pathloop.predict import choose_engine
 
-__all__ = ["comparison_text", "gain_text", "plan_text", "rounds_text"]
+__all__ = ["comparison_text", "gain_text", "plan_text", "rounds_text", "verdict"]
 
 WHAT = {
     "quick": "the decoders of {tasks} and the encoder's norm layers",

@@ -1,0 +1,333 @@
+"""Does the loop help? A simulated annotator corrects regions to their true masks, the model is fine-tuned on them.
+
+    python benchmarks/loop.py SCENARIO [--data ../shared/data] [--regions 1 5 20] [--orders random ranked]
+                              [--seeds 0 1 2] [--variant NAME] [--results FILE]
+    python benchmarks/loop.py table [--results FILE]
+
+SCENARIO: ``glas`` (the bundled model goes to another hospital; a third of the patients is never trained on), ``cpm``
+(nuclei; one organ is left out of everything else and is the new one), ``stain`` (patients that the bundled model never
+saw, their stain shifted). An image is a region. Every fine-tuning run is the product's own recipe with its defaults and
+the product's own engine scores; one row a run goes into FILE (JSON lines), and a run that is there is not done again,
+so that it can be stopped at any time. ``all`` regions trains on all images of the training patients: the ceiling.
+
+Variants of ``quick``: ``quick`` (as shipped), ``with-data`` (ebhi_seg or cpm_sbu mixed in), ``no-replay``,
+``no-parent`` (nobody is asked where there is no truth), ``no-return`` (not drawn back towards the parent), ``plain``
+(none of the three); and ``full``, ``scratch`` (the recipe `train` from random weights, as many steps as ``full``).
+"""
+
+import argparse
+import json
+import os
+import random
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+EDIT_IOU = 0.85
+"""Outlines that are this close are left alone."""
+TEST_SHARE = 3
+ORGANS = {0: "lung", 1: "glioma", 2: "head_neck"}
+
+
+def parser():
+    """The command line."""
+    out = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    out.add_argument("scenario", choices=("glas", "cpm", "stain", "table"))
+    out.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
+    out.add_argument("--regions", nargs="+", default=["1", "5", "20"])
+    out.add_argument("--orders", nargs="+", default=["random", "ranked"])
+    out.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    out.add_argument("--variant", default="quick")
+    out.add_argument("--steps", type=int)
+    out.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="change keys of [fit], for trials")
+    out.add_argument("--test-images", type=int, help="score on this many images only, for trials")
+    out.add_argument("--results", type=Path, default=Path("loop-results.jsonl"))
+    return out
+
+
+# data
+
+
+def listed(scenario, data, seed):
+    """Records to train on, to test on, and to see what is forgotten; patients are never in two of them."""
+    from pathloop.interchange import list_dataset
+
+    ebhi = list_dataset("ebhi_seg", data / "open" / "ebhi_seg")
+    unseen = _unseen_ebhi(ebhi)
+    if scenario == "glas":
+        records = list_dataset("glas", data / "restricted" / "glas")
+        train, test = _parted(records, seed)
+        return train, test, unseen[:: max(1, len(unseen) // 40)]
+    if scenario == "cpm":
+        records = list_dataset("cpm_sbu", data / "open" / "cpm_sbu")
+        organs = sorted({one.stratum for one in records})
+        organ = organs[seed % len(organs)]
+        train, test = _parted([one for one in records if one.stratum == organ], seed)
+        return train, test, [one for one in records if one.stratum != organ][:12]
+    train, test = _parted(unseen, seed)
+    return train[:60], test[:40], unseen[:: max(1, len(unseen) // 40)]
+
+
+def _unseen_ebhi(records):
+    """Images of patients that the bundled model never saw (benchmarks/fast_test_images.csv)."""
+    import csv
+
+    with (Path(__file__).parent / "fast_test_images.csv").open(encoding="utf-8") as stream:
+        names = {row["name"] for row in csv.DictReader(stream) if row["kind"] == "ebhi_seg"}
+    return [one for one in records if one.name in names]
+
+
+def _parted(records, seed):
+    groups = sorted({one.group for one in records})
+    random.Random(seed).shuffle(groups)
+    held = set(groups[: max(1, len(groups) // TEST_SHARE)])
+    return [one for one in records if one.group not in held], [one for one in records if one.group in held]
+
+
+def loaded(record, scenario, task):
+    """The image with the truth of one task, its stain shifted where the scenario says so."""
+    from pathloop.interchange import load_record
+
+    item = load_record(record)
+    ignore = {key: value for key, value in (item.ignore or {}).items() if key == task} or None
+    image = shifted(item.image) if scenario == "stain" else item.image
+    return replace(item, image=image, labels={task: item.labels[task]}, ignore=ignore, tissue=None)
+
+
+def shifted(image):
+    """Another laboratory: more haematoxylin, less and redder eosin, a yellowish background."""
+    from pathloop.rasters import STAIN_OD, density_to_rgb, rgb_to_density
+
+    unmix = np.linalg.inv(STAIN_OD)
+    amounts = rgb_to_density(image) @ unmix.astype(np.float32)
+    amounts = amounts * np.array([1.45, 0.6, 1.0], np.float32) + np.array([0.02, 0.05, 0.0], np.float32)
+    return density_to_rgb(amounts @ STAIN_OD.astype(np.float32) + np.array([0.0, 0.02, 0.10], np.float32))
+
+
+# the order in which regions are corrected
+
+
+def ordered(records, order, seed, scenario, task, scratch):
+    """Names of the records: by lot, or as `pathloop rank` puts them."""
+    shuffled = sorted(records, key=lambda one: one.name)
+    random.Random(1000 + seed).shuffle(shuffled)
+    if order == "random":
+        return shuffled
+    ranks = ranking(shuffled, scenario, task, scratch)
+    return sorted(shuffled, key=lambda one: -ranks[one.name])
+
+
+def ranking(records, scenario, task, scratch):
+    """Difficulty of each image: the highest score of its regions after `pathloop segment`."""
+    import cv2
+
+    from pathloop.loop import SegmentRequest, segment
+    from pathloop.loop.queue import RankRequest, rank
+
+    project, names = scratch / "rank.pathloop", {}
+    for number, record in enumerate(records):
+        item = loaded(record, scenario, task)
+        path = scratch / f"i{number:03d}.png"
+        cv2.imwrite(str(path), item.image[..., ::-1])
+        names[path.stem] = record.name
+        request = SegmentRequest((path,), project, um_per_px=item.um_per_px, use_tissue_mask=False)
+        for _ in segment(request):
+            pass
+    *_, last = rank(RankRequest(project, count=len(records) * 4, store=False, region_um=300.0))
+    scores = dict.fromkeys(names.values(), 0.0)
+    for region in last.summary["regions"]:
+        name = names[region["slide_id"]]
+        scores[name] = max(scores[name], region["score"])
+    return scores
+
+
+# training and scoring
+
+
+def write_set(folder, items, task):
+    """The corrected regions as fine-tuning reads them."""
+    from pathloop.interchange.training import SplitPlan, TrainingRegion, TrainingTask, write_training_set
+
+    regions = [
+        TrainingRegion(
+            name=f"r{number:03d}",
+            group=item.group,
+            image=item.image,
+            um_per_px=item.um_per_px,
+            tasks={
+                task: TrainingTask(
+                    item.labels[task],
+                    review=None if not item.ignore else (~item.ignore[task]).astype(np.uint8),
+                )
+            },
+        )
+        for number, item in enumerate(items)
+    ]
+    write_training_set(folder, regions, plan=SplitPlan(shares={"train": 1.0}))
+
+
+def candidate(options, parent, items, task, folder, seed):
+    """Fine-tune; the model folder, and seconds of training."""
+    from pathloop.core import JobFinished
+    from pathloop.learn import RECIPES, TUNING, DataConfig, TrainConfig, TuneConfig, default_fit
+    from pathloop.networks import read_card
+
+    write_set(folder / "set", items, task)
+    card, variant = read_card(parent), options.variant
+    recipe = "full" if variant in ("full", "scratch") else "quick"
+    fit = default_fit(recipe, card, len(items))
+    changes = dict(one.split("=") for one in options.set)
+    if options.steps:
+        changes["steps"] = options.steps
+    fit = fit.__class__.model_validate(fit.model_dump() | changes)
+    if variant in ("no-parent", "plain"):
+        fit = fit.model_copy(update={"distil": 0.0})
+    began = time.monotonic()
+    if variant == "scratch":
+        config = TrainConfig(
+            output=folder / "run",
+            labels=card.labels.__class__(tasks=(card.labels[task],)),
+            data=(DataConfig(kind="pathloop_set", path=folder / "set"),),
+            n_folds=1,
+            validation_folds=(),
+            fit=fit.model_copy(update={"validate_every": fit.steps}),
+            seed=seed,
+        )
+        events = RECIPES.resolve("train")(config)
+    else:
+        old = "cpm_sbu" if task == "nuclei" else "ebhi_seg"
+        mixed = (DataConfig(kind=old, path=options.data / "open" / old),) if variant == "with-data" else ()
+        config = TuneConfig(
+            recipe=recipe,
+            output=folder / "run",
+            parent=parent,
+            regions=folder / "set",
+            fit=fit,
+            seed=seed,
+            with_data=mixed,
+            replay=0.0 if variant in ("no-replay", "plain") else TuneConfig.model_fields["replay"].default,
+            max_forgetting=9.0 if variant in ("no-return", "plain") else 0.008,
+        )
+        events = TUNING.resolve(recipe)(config)
+    told = {}
+    for event in events:
+        if isinstance(event, JobFinished):
+            told = {key: event.summary.get(key) for key in ("share", "forgetting")}
+            model = event.path
+    return model, {"train_s": round(time.monotonic() - began, 1), "steps": fit.steps, **told}
+
+
+def scores(folder, items, task):
+    """Means over images of PQ and Dice, pooled F1, and edits that are needed for each image."""
+    from pathloop.learn import predicted, score_image
+    from pathloop.networks import read_card
+    from pathloop.predict import choose_engine, load_engine
+
+    card = read_card(folder)
+    clip = card.labels[task].post.clip_to
+    engine = load_engine(folder, tuple(one for one in (task, clip) if one), choose_engine("cpu"))
+    cell, rows, edits = card.architecture.cell_px, [], []
+    for item in items:
+        zoom = item.um_per_px / card.um_per_px
+        prediction = predicted(engine.run, item.image, card.labels, zoom=zoom, cell_px=cell)
+        row = score_image(prediction, item, card.labels, cell_px=cell, tasks=[task])
+        rows.append(row.objects[task])
+        edits.append(edits_needed(row.found[task], item.labels[task]))
+    from pathloop.metrics import summarise_objects
+
+    total = summarise_objects(rows)
+    found = {"pq": total.pq, "dice": total.dice, "f1": total.detection.f1, "edits": float(np.mean(edits))}
+    return {key: round(float(value), 4) for key, value in found.items()}
+
+
+def edits_needed(found, truth):
+    """Objects to delete, to draw and to redraw."""
+    from pathloop.metrics import match_objects
+    from pathloop.rasters import overlap_table
+
+    table = overlap_table(found, truth)
+    matches = match_objects(table)
+    n = len(matches.ious)
+    return len(table.first_ids) - n + len(table.second_ids) - n + int((matches.ious < EDIT_IOU).sum())
+
+
+def main():
+    """Run what is missing."""
+    options = parser().parse_args()
+    if options.scenario == "table":
+        print_table(options.results)
+        return 0
+    from pathloop.networks import find_model
+
+    sys.stdout.reconfigure(line_buffering=True)
+    task = "nuclei" if options.scenario == "cpm" else "gland"
+    parent = find_model("fast")
+    lines = options.results.read_text().splitlines() if options.results.exists() else []
+    there = {key_of(json.loads(line)) for line in lines}
+    for seed in options.seeds:
+        train, test, old = listed(options.scenario, options.data, seed)
+        test = test[: options.test_images]
+        images = [loaded(one, options.scenario, task) for one in test]
+        checks = [loaded(one, "", task) for one in old]
+        for order in options.orders:
+            jobs = [(0, "none"), *((one, order) for one in options.regions)]
+            chosen = None
+            for n, name in jobs:
+                row = {
+                    "scenario": options.scenario,
+                    "seed": seed,
+                    "order": name,
+                    "regions": n if n == "all" else int(n),
+                    "variant": "none" if n == 0 else options.variant,
+                    "changes": options.set,
+                    "steps_asked": options.steps,
+                    "n_test": len(images),
+                }
+                if key_of(row) in there:
+                    continue
+                with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as scratch:
+                    folder, model = Path(scratch), parent
+                    if n != 0:
+                        chosen = chosen or ordered(train, order, seed, options.scenario, task, folder)
+                        picked = chosen if n == "all" else chosen[: int(n)]
+                        items = [loaded(one, options.scenario, task) for one in picked]
+                        model, told = candidate(options, parent, items, task, folder, seed)
+                        row |= told | {"regions_used": len(items)}
+                    row |= {"test": scores(model, images, task), "old": scores(model, checks, task)}
+                there.add(key_of(row))
+                with options.results.open("a") as stream:
+                    stream.write(json.dumps(row) + "\n")
+                print(json.dumps(row))
+    return 0
+
+
+def key_of(row):
+    """What makes a run another run."""
+    names = ("scenario", "seed", "order", "regions", "variant", "changes", "steps_asked", "n_test")
+    return json.dumps([row[name] for name in names])
+
+
+def print_table(results):
+    """Means over seeds, and the share of the gap that is closed."""
+    rows = [json.loads(line) for line in results.read_text().splitlines()]
+    groups = {}
+    for row in rows:
+        groups.setdefault((row["scenario"], row["variant"], str(row["regions"]), row["order"]), []).append(row)
+    print("scenario variant     regions order   n    PQ     F1   Dice  edits  old Dice  share  train s")
+    for (scenario, variant, regions, order), found in sorted(groups.items(), key=lambda one: (one[0][0], one[0][2])):
+        mean = {key: np.mean([one["test"][key] for one in found]) for key in ("pq", "f1", "dice", "edits")}
+        old = np.mean([one["old"]["dice"] for one in found])
+        share = np.mean([one.get("share") or 1.0 for one in found])
+        seconds = np.mean([one.get("train_s", 0.0) for one in found])
+        print(
+            f"{scenario:8s} {variant:11s} {regions:>7s} {order:7s} {len(found)}  {mean['pq']:.3f}  {mean['f1']:.3f}"
+            f"  {mean['dice']:.3f}  {mean['edits']:5.1f}  {old:.3f}     {share:.2f}   {seconds:6.0f}"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
