@@ -33,12 +33,13 @@ def job_of(settings: TrainConfig, **changes: object) -> FitJob:
 
 
 def run(job: FitJob) -> tuple[list[Event], bool]:
+    """All events, and whether training has come to its end."""
     events, generator = [], fit(job)
     while True:
         try:
             events.append(next(generator))
         except StopIteration as stop:
-            return events, stop.value
+            return events, stop.value is not None
 
 
 def steps(events: list[Event]) -> list[int]:

@@ -22,8 +22,10 @@ strategies:
   random       by lot, to compare with
 
 Regions are 500 x 500 um (1,000 x 1,000 px at 0.5 um per px). Every fourth one is drawn by lot and held out: review it
-like the others; it is never trained on and tells whether a new model is better. Ranking again replaces only regions
-that nobody has taken up. If the project is open in a window, the queue is shown and not stored: rank from that window.
+like the others; it is never trained on and tells whether a new model is better. From four patients on, every fourth
+patient is held out instead, so that models are judged on patients that they never saw. Ranking again replaces only
+regions that nobody has taken up. If the project is open in a window, the queue is shown and not stored: rank from that
+window.
 
 JSON (--json), one object: schema "pathloop-queue", version 1, project, strategy, stored true|false, reason (why it is
 not stored, else ""), regions: a list by rank of {id (0 = not stored), slide_id, rect [y, x, height, width] in level-0

@@ -111,7 +111,7 @@ def score_of(metrics: Metrics) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def fit(job: FitJob) -> Generator[Event, None, bool]:
+def fit(job: FitJob) -> Generator[Event, None, dict[str, Tensor] | None]:
     """Train until ``config.fit.steps``, resuming from the checkpoint in the output folder if there is one.
 
     Stops early where ``config.fit.patience`` says so, or the user wishes it.
@@ -124,9 +124,9 @@ def fit(job: FitJob) -> Generator[Event, None, bool]:
 
     Returns
     -------
-    bool
-        Whether training has come to its end; then the network holds the averaged weights. False where it was cancelled
-        (`RunCancelled` was the last event) and can go on another time.
+    dict or None
+        The averaged weights (those in training where there is no average) once training has come to its end; None where
+        it was cancelled (`RunCancelled` was the last event) and can go on another time.
 
     Raises
     ------
@@ -157,9 +157,7 @@ def fit(job: FitJob) -> Generator[Event, None, bool]:
     finally:
         if not diverged:
             save_checkpoint(checkpoint, state, network=network, optimizer=optimizer, average=average)
-    if is_over and average is not None:
-        network.load_state_dict(average)
-    return is_over
+    return (average or network.state_dict()) if is_over else None
 
 
 def _run(

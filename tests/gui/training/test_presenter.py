@@ -48,6 +48,12 @@ def test_training_starts_a_process_on_a_copy_of_the_regions(desk):
     assert (run.folder / "data" / "regions" / "manifest.json").is_file()
     assert "tune-0001 (quick): trains the decoders of nuclei, gland, lumen" in desk.view.notes[-1]
     assert desk.view.last["rounds"][0][0].cells[:2] == ("quick", "2 + 1")
+    # it takes seconds to load; nobody shall start a second one meanwhile
+    assert desk.view.last["progress"] == (None, "Starting")
+    assert "train" not in desk.view.buttons
+    desk.presenter._awaited_until = 0.0
+    desk.presenter.read()
+    assert desk.view.buttons == {"train", "resume"}
 
 
 @pytest.fixture

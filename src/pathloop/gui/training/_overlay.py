@@ -47,6 +47,7 @@ class SwapOverlay:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._layers: dict[str, Any] = {}
+        self._bound: list[Any] = []
         session.viewer.layers.events.removed.connect(self._on_removed)
 
     @property
@@ -83,7 +84,10 @@ class SwapOverlay:
             self._layers[side] = layer
         self._session.viewer.layers.selection.active = active
         self.turn("candidate")
-        self._session.viewer.bind_key(SWAP_KEY, self._hold, overwrite=True)
+        # napari's image layers have something of their own on this key, which goes before the viewer's
+        self._bound = [self._session.viewer, image]
+        for owner in self._bound:
+            owner.bind_key(SWAP_KEY, self._hold, overwrite=True)
 
     def turn(self, side: str) -> None:
         """Show one model's objects."""
@@ -96,15 +100,15 @@ class SwapOverlay:
         for layer in layers.values():
             if layer in self._session.viewer.layers:
                 self._session.viewer.layers.remove(layer)
-        if layers:
-            self._session.viewer.bind_key(SWAP_KEY, None)
+        while self._bound:
+            self._bound.pop().bind_key(SWAP_KEY, None)
 
     def close(self) -> None:
         """Clear, and hear no more of the viewer."""
         self.clear()
         self._session.viewer.layers.events.removed.disconnect(self._on_removed)
 
-    def _hold(self, viewer: Any) -> Iterator[None]:
+    def _hold(self, owner: Any) -> Iterator[None]:
         # napari goes on behind the yield when the key is let go
         self.turn("parent")
         yield

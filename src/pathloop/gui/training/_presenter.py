@@ -1,5 +1,6 @@
 """What the panel "Train" shows and does. No Qt."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ from pathloop.store import Project
 __all__ = ["TrainPresenter"]
 
 POLL_MS = 1000
+START_S = 60.0
+"""How long a process that was started may say nothing."""
 
 
 class TrainPresenter:
@@ -42,17 +45,18 @@ class TrainPresenter:
     session, view
         The viewer's session and the panel.
     start
-        Starts the process of a run; for tests.
+        Starts the process of a run; None = `start_process`.
     """
 
-    def __init__(self, session: Session, view: TrainView, start: Callable[[TuneRun], Any] = start_process) -> None:
-        self.session, self.view, self._start = session, view, start
+    def __init__(self, session: Session, view: TrainView, start: Callable[[TuneRun], Any] | None = None) -> None:
+        self.session, self.view, self._start = session, view, start or start_process
         self.content = TrainContent()
         self.recipe, self.task = "quick", ""
         self.overlay = SwapOverlay(session)
         self._owner: Path | None = None
         self._is_busy, self._is_closed, self._is_reading = False, False, False
         self._poll: Callable[[], None] | None = None
+        self._awaited, self._awaited_until = ("", 0), 0.0
         for signal in (session.current_changed, session.project_changed, session.regions_changed):
             signal.connect(self.read)
         session.closing.append(self.close)
@@ -108,7 +112,7 @@ class TrainPresenter:
             notes = [event.text for event in told if isinstance(event, Message)]
             self._is_busy = False
             self.view.show_note("\n".join([plan_text(run), *notes]))
-            self.read()
+            self._await(run)
 
         when_written(
             self.session, path, lambda: self.session.background.run(begin, started, self._failed), self._failed
@@ -128,7 +132,7 @@ class TrainPresenter:
         if self.content.state == "paused":
             self.wish("go on")
         else:
-            self.session.background.run(lambda: self._start(run), lambda _: self._watch(), self._failed)
+            self.session.background.run(lambda: self._start(run), lambda _: self._await(run), self._failed)
 
     def look(self, place: str) -> None:
         """Go to a region of the comparison, and show both models' objects there."""
@@ -216,8 +220,20 @@ class TrainPresenter:
         self._refresh()
         if before.state in ("running", "paused") and content.state not in ("running", "paused"):
             self._on_end(content)
-        if content.state in ("running", "paused"):
+        if content.state in ("running", "paused") or self._is_awaiting:
             self._watch()
+
+    def _await(self, run: TuneRun) -> None:
+        """A process was started; until it says something it takes seconds to load."""
+        n = len(self.content.events) if self.content.run == run else 0
+        self._awaited, self._awaited_until = (run.name, n), time.monotonic() + START_S
+        self.read()
+
+    @property
+    def _is_awaiting(self) -> bool:
+        content = self.content
+        is_silent = content.run is not None and (content.run.name, len(content.events)) == self._awaited
+        return is_silent and content.state not in ("running", "paused") and time.monotonic() < self._awaited_until
 
     def _watch(self) -> None:
         """Look again soon."""
@@ -248,10 +264,12 @@ class TrainPresenter:
                 is_open=self.path is not None,
                 is_writer=opened is not None and opened.is_writer,
                 recipe=self.recipe,
-                is_busy=self._is_busy,
+                is_busy=self._is_busy or self._is_awaiting,
             )
         )
-        if not self._is_busy:
+        if self._is_awaiting:
+            view.show_progress(None, "Starting")
+        elif not self._is_busy:
             view.show_progress(*progress_of(content))
         view.show_curves(content.curves)
         view.show_rounds(content.rows)

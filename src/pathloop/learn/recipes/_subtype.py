@@ -86,5 +86,5 @@ def _subtype(
         keep_best=keep_best,
         phases=(Phase(0.0, branches(type_tasks)),),
     )
-    if (yield from fit(job)):
+    if (yield from fit(job)) is not None:
         yield JobFinished(folder, {"model": config.name, "steps": config.fit.steps})

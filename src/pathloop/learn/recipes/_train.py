@@ -76,7 +76,7 @@ def _train(asked: TrainConfig, joint: LabelSchema) -> Generator[Event]:
         validate=lambda network: validate(network, chosen, config.um_per_px),
         keep_best=keep_best,
     )
-    if (yield from fit(job)):
+    if (yield from fit(job)) is not None:
         yield JobFinished(folder, {"model": config.name, "steps": config.fit.steps})
 
 

@@ -18,7 +18,7 @@ from pathloop.learn._sampler import TaskSampler
 from pathloop.learn._tune_config import TuneConfig
 from pathloop.learn._validate import validate
 from pathloop.learn._weights import between
-from pathloop.learn.recipes._data import data_sources, derived_tasks
+from pathloop.learn.recipes._data import data_sources, derived_tasks, spread
 from pathloop.learn.recipes._run_folder import CardFacts, model_card, model_folder
 from pathloop.networks import ModelCard
 from pathloop.networks.multitask import MultiTaskNetwork
@@ -92,12 +92,12 @@ def tuned(
         f"{config.recipe}: training {', '.join(plan.tasks)} on {len(regions)} regions"
         f" ({len(held)} held out, {len(data.images) - len(regions)} images replayed), {config.fit.steps} steps"
     )
-    network = _start(training, plan, parent)
+    network, seen = _start(training, plan, parent), spread(held, config.fit.validation_images)
     curves: list[Metrics] = [{}]
 
     def measure(net: MultiTaskNetwork) -> Metrics:
         # shown while training goes on; nothing is chosen by it, since the hold-out judges the candidate
-        curves.append(validate(net, held, card.um_per_px))
+        curves.append(validate(net, seen, card.um_per_px))
         return curves[-1]
 
     job = FitJob(
@@ -110,8 +110,10 @@ def tuned(
         teacher=parent if plan.forgets and config.fit.distil else None,
         wish=wish,
     )
-    if not (yield from fit(job)):
+    weights = yield from fit(job)
+    if weights is None:
         return
+    network.load_state_dict(weights)
     told = {} if not plan.forgets else (yield from _drawn_back(config, network, parent, data.checks, card.um_per_px))
     base = card.training.get("base", card.name)
     told |= {"base": base, "recipe": config.recipe, "regions": len(regions), "tasks": list(plan.tasks)}

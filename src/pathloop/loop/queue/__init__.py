@@ -2,8 +2,9 @@
 
 from pathloop.loop.queue._calibration import Calibration, read_calibration
 from pathloop.loop.queue._grid import REGION_UM, Candidate
+from pathloop.loop.queue._kept import is_kept
 from pathloop.loop.queue._network import FEATURES
-from pathloop.loop.queue._offer import HOLDOUT_STEP, is_kept
+from pathloop.loop.queue._offer import HOLDOUT_STEP
 from pathloop.loop.queue._rank import propose, rank
 from pathloop.loop.queue._request import NetworkPass, RankRequest, Strategy, Work
 from pathloop.loop.queue._score import Ranking, Score

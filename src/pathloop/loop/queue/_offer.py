@@ -3,15 +3,18 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count as numbers
+from types import MappingProxyType
 from uuid import UUID
 
 from pathloop.core import Rect
 from pathloop.loop.queue._grid import Candidate
+from pathloop.loop.queue._kept import OFFERED, is_kept
 from pathloop.loop.queue._request import lot
+from pathloop.loop.queue._roles import Role
 from pathloop.loop.queue._score import Ranking
 from pathloop.store import Reason, Region
 
-__all__ = ["HOLDOUT_STEP", "MAX_OVERLAP", "OFFERED", "covered", "is_kept", "offered"]
+__all__ = ["HOLDOUT_STEP", "MAX_OVERLAP", "covered", "offered"]
 
 HOLDOUT_STEP = 4
 """Every fourth region of the queue is drawn by lot and held out."""
@@ -19,14 +22,7 @@ HOLDOUT_STEP = 4
 MAX_OVERLAP = 0.25
 """Share of a new region that regions which are there already may cover."""
 
-OFFERED = ("ranked", "random")
 HELD_OUT = Reason("random", 0.0, "drawn by lot and held out: it measures models, whatever is in it")
-
-
-def is_kept(region: Region) -> bool:
-    """Whether ranking again leaves a region as it is: all but those that were offered and nobody has taken up."""
-    is_free = region.state == "todo" and not region.assigned and region.flag is None
-    return region.holdout or region.origin not in OFFERED or not is_free
 
 
 def offered(
@@ -38,6 +34,7 @@ def offered(
     project: UUID,
     tasks: Mapping[str, Sequence[str]],
     origin: str = "ranked",
+    roles: Mapping[str, Role] = MappingProxyType({}),
 ) -> list[Region]:
     """The regions that wait in the queue: those that are kept as they are, and new ones with id 0, by rank.
 
@@ -59,6 +56,9 @@ def offered(
         By slide: what is to be reviewed.
     origin
         Of the regions that are not held out.
+    roles
+        By slide, where patients are parted: on slides to judge by, all regions are drawn and held out; on slides to
+        learn from, none is. Slides that are not named do both.
     """
     kept = [region for region in there if is_kept(region)]
     waiting = [region for region in kept if region.origin in OFFERED and region.state != "done"]
@@ -70,8 +70,12 @@ def offered(
     total = min(count, len(waiting) + len(free))
     n_held = sum(region.holdout for region in waiting)
     held = max(0, total // HOLDOUT_STEP - n_held)
-    drawn = _drawn(candidates, [index for index in free if shares[index] == 0], project)[:held]
-    left = set(free).difference(drawn)
+    to_judge, to_learn = (
+        {index for index in free if roles.get(candidates[index].slide_id, "both") in (role, "both")}
+        for role in ("held", "train")
+    )
+    drawn = _drawn(candidates, [index for index in to_judge if shares[index] == 0], project)[:held]
+    left = to_learn.difference(drawn)
     ranked = [index for index in ranking.order.tolist() if index in left]
     ranked = ranked[: max(0, total - len(waiting) - len(drawn))]
     taken = {region.rank for region in waiting}

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from pathloop.core import Event, JobFinished, Message, ProjectError, StageProgress, UsageError
 from pathloop.loop.queue._grid import Candidate
-from pathloop.loop.queue._offer import OFFERED, offered
+from pathloop.loop.queue._kept import OFFERED
+from pathloop.loop.queue._offer import offered
 from pathloop.loop.queue._request import RankRequest, Work
+from pathloop.loop.queue._roles import slide_roles
 from pathloop.loop.queue._score import Ranking
 from pathloop.loop.queue._storing import region_values, store_queue
 from pathloop.loop.queue._strategies import STRATEGIES
@@ -41,6 +43,7 @@ class Ranked:
             project=project.uuid,
             tasks=self.tasks,
             origin=origin,
+            roles=slide_roles(project),
         )
 
 

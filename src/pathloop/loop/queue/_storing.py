@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from pathloop.core import DataError, Rect
-from pathloop.loop.queue._offer import MAX_OVERLAP, covered, is_kept
+from pathloop.loop.queue._kept import is_kept
+from pathloop.loop.queue._offer import MAX_OVERLAP, covered
 from pathloop.store import Change, JournalEntry, Project, Reason, Region, RegionChange
 
 __all__ = ["region_from_values", "region_values", "store_queue"]

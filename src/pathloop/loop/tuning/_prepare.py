@@ -31,6 +31,7 @@ from pathloop.loop.tuning._runs import (
     tune_runs,
 )
 from pathloop.networks import ModelCard, find_model, read_card
+from pathloop.predict import choose_engine
 from pathloop.store import Project, now, who_am_i
 
 __all__ = ["prepare", "same_run"]
@@ -56,10 +57,11 @@ def prepare(request: TuneRequest) -> Generator[Event, None, TuneRun]:
     ProjectError
         If no region is done, or a slide is not there.
     UsageError
-        If the recipe needs a task that is not named, or not there.
+        If the recipe needs a task that is not named, or not there, or the device is not there.
     ModelError
         If the model is not there.
     """
+    choose_engine(request.device)  # before regions are copied for a device that is not there
     with Project.open(request.project, write=False) as project:
         parent = model_of_project(project) if request.model is None else find_model(request.model)
         card = read_card(parent)

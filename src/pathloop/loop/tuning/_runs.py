@@ -1,5 +1,6 @@
 """Fine-tuning runs of a project: their folders, what they are of, and how they stand."""
 
+import json
 import re
 import socket
 from collections.abc import Iterator
@@ -148,8 +149,12 @@ class TuneRun:
         if holder.host != socket.gethostname():
             return True
         try:
-            born = psutil.Process(holder.process).create_time()
+            process = psutil.Process(holder.process)
+            born, status = process.create_time(), process.status()
         except psutil.Error:
+            return False
+        if status == psutil.STATUS_ZOMBIE:
+            # killed, and whoever started it has not asked yet
             return False
         # else the number was given to another process since
         return bool(born <= datetime.fromisoformat(holder.started).timestamp() + 2)
@@ -157,12 +162,12 @@ class TuneRun:
     @property
     def state(self) -> RunState:
         """How it stands."""
-        last = next((one for one in reversed(list(read_events(self.folder))) if one.kind in _ENDS), None)
+        last = _last_kind(self.folder / EVENTS)
         if self.is_alive:
-            return "paused" if last is not None and last.kind == "paused" else "running"
+            return "paused" if last == "paused" else "running"
         if last is None:
             return "waiting" if not (self.folder / EVENTS).exists() else "interrupted"
-        return _ENDS[last.kind]
+        return _ENDS[last]
 
 
 _ENDS: dict[str, RunState] = {
@@ -175,6 +180,29 @@ _ENDS: dict[str, RunState] = {
     "message": "interrupted",
 }
 """By the last event that tells it: the state of a run without a process."""
+
+
+TAIL_BYTES = 65_536
+"""What the last event that tells the state lies in; the longest one, "finished", holds a comparison."""
+
+
+def _last_kind(path: Path) -> str | None:
+    """Kind of the last event that tells how a run stands; None where there is none."""
+    try:
+        with path.open("rb") as stream:
+            size = stream.seek(0, 2)
+            for n_bytes in (TAIL_BYTES, size):
+                stream.seek(max(0, size - n_bytes))
+                for line in reversed(stream.read().splitlines()):
+                    try:
+                        kind = json.loads(line)["kind"]
+                    except (ValueError, KeyError, TypeError):
+                        continue  # the first line of the tail is cut, the last one may be being written
+                    if kind in _ENDS:
+                        return str(kind)
+    except OSError:
+        return None
+    return None
 
 
 def tune_runs(project: Path) -> list[TuneRun]:
