@@ -187,9 +187,14 @@ def test_brushing_the_histogram_selects(shown, qtbot):
     plots = panel.plots
     plots._x.setCurrentIndex(plots._x.findData("confidence"))
     plots._x.activated.emit(plots._x.currentIndex())
-    QTest.qWait(100)  # labels find their size
-    scene = plots.box.mapViewToScene
-    start, end = (plots.plot.mapFromScene(scene(QPointF(x, 5.0))) for x in (0.25, 0.75))
+
+    def places():
+        return [plots.plot.mapFromScene(plots.box.mapViewToScene(QPointF(x, 5.0))) for x in (0.25, 0.75)]
+
+    found = None
+    while found != (found := places()):
+        QTest.qWait(200)  # labels find their size
+    start, end = found
     view = plots.plot.viewport()
     QTest.mousePress(view, Qt.MouseButton.LeftButton, pos=start)
     for place in (start + QPoint(9, 0), end - QPoint(1, 0), end):

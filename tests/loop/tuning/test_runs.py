@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from test_prepare import prepared
@@ -95,6 +96,9 @@ def test_a_killed_process_works_on_nothing(run):
     process.stdout.read()
     process.stdout.close()
     try:
+        until = time.monotonic() + 10
+        while run.is_alive and time.monotonic() < until:
+            time.sleep(0.02)
         assert not run.is_alive
         assert run.state == "interrupted"
         with pytest.raises(UsageError, match="is not running; resume it first"):
