@@ -191,7 +191,7 @@ def test_given_data_is_parted_by_patient(tmp_path: Path) -> None:
     from training_sets import write_set
 
     data = write_set(tmp_path, n=12)
-    mixed, checks = old_data([data], JOINT, seed=3)
+    mixed, checks = old_data([data], JOINT)
     train = {one.item.group for one in mixed}
     held = {one.group for one in checks}
     assert train
@@ -205,5 +205,5 @@ def test_given_data_without_the_models_tasks_is_refused(tmp_path: Path) -> None:
 
     data = write_set(tmp_path, n=6, tasks=("nuclei_type",))
     with pytest.raises(ValueError, match="holds none of the tasks"):
-        old_data([DataConfig(kind="folder", path=data.path, um_per_px=0.5)], JOINT, seed=3)
+        old_data([DataConfig(kind="folder", path=data.path, um_per_px=0.5)], JOINT)
     assert training_image(0).group == "patient 0"

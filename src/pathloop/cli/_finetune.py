@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pathloop.cli._options import Subparsers, data_sets
 from pathloop.cli._progress import ProgressLine, follow
-from pathloop.core import Event, UsageError
+from pathloop.core import Event, UsageError, outcome
 from pathloop.loop.tuning import (
     Comparison,
     TuneRequest,
@@ -137,13 +137,7 @@ def _chosen(options: argparse.Namespace, line: ProgressLine) -> TuneRun:
     )
     if not options.new and (old := same_run(request)) is not None:
         return old
-    steps = prepare(request)
-    while True:
-        try:
-            line.show(next(steps))
-        except StopIteration as stop:
-            run: TuneRun = stop.value
-            return run
+    return outcome(prepare(request), line.show)
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -33,6 +33,7 @@ from pathloop.core._events import (
     TileDone,
     WorkerPrepared,
     events_from_json,
+    outcome,
 )
 from pathloop.core._files import (
     atomic_path,
@@ -100,6 +101,7 @@ __all__ = [
     "lock_holder",
     "new_folder",
     "one_line",
+    "outcome",
     "read_json",
     "replaced_folder",
     "write_json",

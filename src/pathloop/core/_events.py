@@ -2,9 +2,10 @@
 
 import functools
 import json
+from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -32,7 +33,11 @@ __all__ = [
     "TileDone",
     "WorkerPrepared",
     "events_from_json",
+    "outcome",
 ]
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,17 @@ def events_from_json(line: str | bytes) -> Event:
     except ValidationError as error:
         raise DataError(f"event {kind!r}: {one_line(error)}") from error
     return event
+
+
+def outcome(events: Generator[Event, None, T], hear: Callable[[Event], Any]) -> T:
+    """What a job's generator returns, after ``hear`` was called with each of its events."""
+    while True:
+        try:
+            event = next(events)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        hear(event)
 
 
 @functools.cache

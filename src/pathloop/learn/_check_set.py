@@ -65,10 +65,10 @@ def _drawn(labels: LabelSchema, um_per_px: float, side: int, seed: int) -> Train
     )
 
 
-def old_data(
-    sets: Sequence[DataConfig], labels: LabelSchema, seed: int
-) -> tuple[list[WeightedImage], list[TrainingImage]]:
+def old_data(sets: Sequence[DataConfig], labels: LabelSchema) -> tuple[list[WeightedImage], list[TrainingImage]]:
     """The images of given data sets: those to mix in, and some of other patients to check a model on.
+
+    The same patients check in every run, whatever its seed: what one run trained on must not check another's parent.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def old_data(
         records = list_dataset(data.kind, data.path, um_per_px=data.um_per_px)
         groups, strata = [one.group for one in records], [one.stratum for one in records]
         n_folds = min(N_FOLDS, len(set(groups)))
-        folds = assign_folds(groups, strata, n_folds=n_folds, seed=seed)
+        folds = assign_folds(groups, strata, n_folds=n_folds)
         name = f"{data.kind}:{data.path}"
         own = [
             WeightedImage(load_record(one), name, data.weight, data.tasks) for one in records if folds[one.group] > 0

@@ -107,7 +107,7 @@ def choose_engine(device: str = "auto", *, engine: str | None = None, precision:
 
 def _gpu(device: str) -> str | None:
     """The GPU that torch finds for a wish; None for the CPU, and where ``auto`` finds none."""
-    if device == "cpu" or (device == "auto" and not _may_have_gpu()):
+    if device == "cpu" or (device == "auto" and not may_have_gpu()):
         return None
     from pathloop.networks.hardware import gpus
 
@@ -119,7 +119,7 @@ def _gpu(device: str) -> str | None:
     return device
 
 
-def _may_have_gpu() -> bool:
+def may_have_gpu() -> bool:
     """Whether a GPU driver is there at all: asking torch costs a second and its memory."""
     if sys.platform == "darwin":
         return True

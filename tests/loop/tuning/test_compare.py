@@ -83,6 +83,22 @@ def test_equal_models_gain_nothing_and_more_regions_do_not_help(held, model, oth
     assert found.forgetting == 0
 
 
+def test_a_comparison_can_be_stopped_after_every_image(held, worse, model, tmp_path):
+    answers = iter([False, True])
+    steps = compare_on(
+        held,
+        worse,
+        model,
+        choice=choose_engine(engine="uneven"),
+        keep=tmp_path / "keep",
+        is_stopped=lambda: next(answers),
+    )
+    events, found = ended(steps)
+    assert found is None
+    assert [event.done for event in events if event.kind == "stage"] == [1, 2]
+    assert not (tmp_path / "keep").exists()
+
+
 def test_objects_of_both_models_are_kept_for_each_region(held, worse, model, tmp_path):
     found = compared(held, worse, model, keep=tmp_path / "keep")
     assert read_comparison(tmp_path / "keep" / "comparison.json") == found

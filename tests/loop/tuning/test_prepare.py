@@ -1,12 +1,14 @@
 """From a project to a run folder: what it holds, what it hides, what cannot be started."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from tuning_kit import HELD, TASKS, TRAIN
 
-from pathloop.core import ClassSpec, ModelError, ProjectError, Rect, UsageError, read_json
+from pathloop.core import ClassSpec, ModelError, ProjectError, Rect, UsageError, outcome, read_json
 from pathloop.interchange import iter_dataset
 from pathloop.loop.correct import accept_region, change_region, set_objects
 from pathloop.loop.tuning import TuneRequest, find_tune_run, prepare, read_tune_config, same_run, tune_runs
@@ -14,12 +16,7 @@ from pathloop.store import Project
 
 
 def prepared(request):
-    steps = prepare(request)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            return stop.value
+    return outcome(prepare(request), lambda event: None)
 
 
 def test_a_run_holds_the_done_regions_with_their_rims(done, model):
@@ -156,3 +153,20 @@ def test_an_interrupted_run_is_found_again_while_nothing_has_changed(done, model
         region = project.regions()[0]
         change_region(project, replace(region, assigned="Ada"))
     assert same_run(request) is None
+
+
+PLANNED = """
+import sys
+from pathlib import Path
+from pathloop.core import outcome
+from pathloop.loop.tuning import TuneRequest, plan_text, prepare
+print(plan_text(outcome(prepare(TuneRequest(Path(sys.argv[1]), model=sys.argv[2])), lambda event: None)))
+assert not {"torch", "openvino"} & {*sys.modules}, "a window prepares runs, and loads neither"
+"""
+
+
+def test_preparing_a_run_loads_no_engine(done, model):
+    command = [sys.executable, "-c", PLANNED, str(done), str(model)]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.startswith("tune-0001 (quick): trains the decoders of nuclei, gland, lumen")

@@ -12,6 +12,7 @@ from pathloop.core import (
     Failed,
     JobFinished,
     Message,
+    ModelError,
     ProjectLock,
     RunCancelled,
     RunPaused,
@@ -123,3 +124,14 @@ def test_a_number_that_another_process_has_now_is_no_sign_of_life(run):
         ' "started": "2001-01-01T00:00:00+00:00"}'
     )
     assert not run.is_alive
+
+
+def test_what_a_killed_process_left_half_written_costs_no_event(run):
+    write(run, STEP)
+    with (run.folder / "events.jsonl").open("a") as stream:
+        stream.write('{"kind": "ste')
+    # the drawn model has no weights to train: the run fails, and says so in a line of its own
+    with pytest.raises(ModelError):
+        list(tune(run.folder))
+    assert [event.kind for event in read_events(run.folder)] == ["step", "failed"]
+    assert run.state == "failed"

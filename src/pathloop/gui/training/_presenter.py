@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pathloop.core import Event, Message, Rect
+from pathloop.core import Event, Message, Rect, outcome
 from pathloop.gui._near import bring_near
 from pathloop.gui._opened import OpenedSlide
 from pathloop.gui._session import Session
@@ -96,22 +96,16 @@ class TrainPresenter:
         request = TuneRequest(path, recipe=self.recipe, task=task)  # type: ignore[arg-type]
         self._set_busy("Copying the done regions")
 
-        def begin() -> tuple[TuneRun, list[Event]]:
+        def begin() -> tuple[TuneRun, str]:
             told: list[Event] = []
-            steps = prepare(request)
-            while True:
-                try:
-                    told.append(next(steps))
-                except StopIteration as stop:
-                    run: TuneRun = stop.value
-                    self._start(run)
-                    return run, told
+            run = outcome(prepare(request), told.append)
+            self._start(run)
+            return run, "\n".join([plan_text(run), *(one.text for one in told if isinstance(one, Message))])
 
-        def started(result: tuple[TuneRun, list[Event]]) -> None:
-            run, told = result
-            notes = [event.text for event in told if isinstance(event, Message)]
+        def started(result: tuple[TuneRun, str]) -> None:
+            run, words = result
             self._is_busy = False
-            self.view.show_note("\n".join([plan_text(run), *notes]))
+            self.view.show_note(words)
             self._await(run)
 
         when_written(
@@ -282,7 +276,7 @@ class TrainPresenter:
 
         def done(entry: ModelEntry) -> None:
             self._is_busy = False
-            self.view.show_note(f"{words} {entry.model}. What is not reviewed is segmented anew.")
+            self.view.show_note(f"{words} {entry.model}. What is not reviewed on this slide is segmented anew.")
             self.overlay.clear()
 
         change_model(self.session, path, change, done, self._failed)

@@ -22,6 +22,7 @@ class TrainCurves(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("curves")
+        self._shown: Curves | None = None
         self.loss = self._plot("loss", "Loss by task, mean of the last steps; lower is better")
         self.held_out = self._plot("held out", "Scores on held-out regions, which never train; higher is better")
         self.held_out.setXLink(self.loss)
@@ -32,7 +33,10 @@ class TrainCurves(QWidget):
         box.addWidget(self.held_out)
 
     def show_curves(self, curves: Curves) -> None:
-        """Draw anew."""
+        """Draw anew, unless that is what is drawn."""
+        if curves == self._shown:
+            return
+        self._shown = curves
         _draw(self.loss, curves.losses)
         _draw(self.held_out, curves.held_out)
         self.held_out.setVisible(bool(curves.held_out))

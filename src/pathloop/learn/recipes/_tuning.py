@@ -146,7 +146,7 @@ def _collected(config: TuneConfig, plan: Plan, card: ModelCard, regions: Sequenc
     own = [WeightedImage(one, "regions", 1.0, plan.tasks) for one in regions]
     if not plan.forgets:
         return _Data(own, own, [])
-    mixed, given = old_data(config.with_data, card.labels, config.seed)
+    mixed, given = old_data(config.with_data, card.labels)
     replayed = _replayed(config, plan, card, mixed)
     return _Data([*own, *replayed], [*own, *mixed], [*drawn_images(card.labels, card.um_per_px), *given])
 

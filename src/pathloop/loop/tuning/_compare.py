@@ -1,7 +1,7 @@
 """Two models on the same held-out regions, with one engine: from images to a comparison."""
 
 import tempfile
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ from pathloop.store import Project
 __all__ = ["CompareRequest", "compare", "compare_on"]
 
 OLD, NEW = "parent", "candidate"
-CHECK_SEED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +79,7 @@ def compare(request: CompareRequest) -> Generator[Event, None, Comparison]:
         comparison = yield from compare_on(
             held, request.parent, request.candidate, with_data=request.with_data, choice=choice
         )
+    assert comparison is not None
     yield JobFinished(request.project, comparison.model_dump(mode="json"))
     return comparison
 
@@ -92,19 +92,27 @@ def compare_on(
     with_data: Sequence[DataConfig] = (),
     choice: EngineChoice,
     keep: Path | None = None,
-) -> Generator[Event, None, Comparison]:
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> Generator[Event, None, Comparison | None]:
     """Compare two models on a training set of held-out regions; it may be missing, then only old skills are checked.
 
     Parameters
     ----------
     keep
         Folder for ``comparison.json`` and, by region, ``NAME.npz`` with both models' objects; None = keep nothing.
+    is_stopped
+        Asked after every image.
+
+    Returns
+    -------
+    Comparison or None
+        None where it was stopped; nothing is kept then.
     """
     models = {OLD: _Model(parent, read_card(parent)), NEW: _Model(candidate, read_card(candidate))}
     regions = list(iter_dataset("pathloop_set", held)) if held.is_dir() else []
     places = _places(held) if regions else {}
     old_card = models[OLD].card
-    _, given = old_data(with_data, old_card.labels, CHECK_SEED)
+    _, given = old_data(with_data, old_card.labels)
     checks = [*drawn_images(old_card.labels, old_card.um_per_px), *given]
     yield Message(f"comparing on {len(regions)} held-out regions; {choice.summary} ({choice.reason})")
     total, done = len(models) * (len(regions) + len(checks)), 0
@@ -116,6 +124,8 @@ def compare_on(
                 rows.append(model.score(image))
                 done += 1
                 yield StageProgress(model.card.name, "comparing", done, total)
+                if is_stopped():
+                    return None
         model.unload()
     comparison = Comparison(
         parent=models[OLD].name,
@@ -184,18 +194,15 @@ def _tasks(models: Mapping[str, _Model]) -> dict[str, TaskComparison]:
             for which, model in models.items()
         }
         if any(sides.values()):
-            same = spec.output == models[OLD].card.labels[name].output if name in models[OLD].card.labels else False
-            old = sides[OLD] if same and _fits(models, name) else []
+            old = sides[OLD] if _is_same(models, name) else []
             found[name] = compare_task(spec, old or None, sides[NEW] or None)
     return found
 
 
-def _fits(models: Mapping[str, _Model], name: str) -> bool:
-    """Whether both models mean the same classes by a task; else only the candidate's can be scored."""
-    new = models[NEW].card.labels
-    return name not in new or [one.name for one in new[name].classes] == [
-        one.name for one in models[OLD].card.labels[name].classes
-    ]
+def _is_same(models: Mapping[str, _Model], name: str) -> bool:
+    """Whether the models that know a task mean the same classes by it; else only the candidate's can be scored."""
+    specs = [model.card.labels[name] for model in models.values() if name in model.card.labels]
+    return len({(spec.output, tuple(one.name for one in spec.classes)) for spec in specs}) == 1
 
 
 def _regions(models: Mapping[str, _Model], places: Mapping[str, Any]) -> tuple[RegionScore, ...]:

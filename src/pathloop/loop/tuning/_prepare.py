@@ -61,7 +61,8 @@ def prepare(request: TuneRequest) -> Generator[Event, None, TuneRun]:
     ModelError
         If the model is not there.
     """
-    choose_engine(request.device)  # before regions are copied for a device that is not there
+    if request.device not in ("auto", "cpu"):
+        choose_engine(request.device)  # before regions are copied for a device that is not there
     with Project.open(request.project, write=False) as project:
         parent = model_of_project(project) if request.model is None else find_model(request.model)
         card = read_card(parent)

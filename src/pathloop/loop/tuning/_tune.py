@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Generator
 from pathlib import Path
+from typing import IO
 
 from pathloop.core import (
     Event,
@@ -60,7 +61,8 @@ def tune(folder: Path) -> Generator[Event]:
         If something is missing or training fails; the run says so too.
     """
     run = find_tune_run(folder.parents[1], folder.name)
-    with _alone(run), (folder / EVENTS).open("a", encoding="utf-8") as log:
+    with _alone(run), (folder / EVENTS).open("a+", encoding="utf-8") as log:
+        _end_line(log)
         clear_wish(folder)
         try:
             with contextlib.closing(_events(run)) as events:
@@ -74,6 +76,14 @@ def tune(folder: Path) -> Generator[Event]:
             told = text if foreseen else f"unforeseen {type(error).__name__}: {text}"
             log.write(Failed(told, 2 if isinstance(error, UsageError) else 1).to_json() + "\n")
             raise
+
+
+def _end_line(log: IO[str]) -> None:
+    """End a line that a killed process left half written, or the next event would be lost with it."""
+    log.seek(0)
+    text = log.read()
+    if text and not text.endswith("\n"):
+        log.write("\n")
 
 
 @contextlib.contextmanager
@@ -125,7 +135,11 @@ def _events(run: TuneRun) -> Generator[Event]:
         with_data=config.with_data,
         choice=choice,
         keep=run.comparison.parent,
+        is_stopped=lambda: current_wish(run.folder) == "cancel",
     )
+    if comparison is None:
+        yield RunCancelled()
+        return
     _complete_card(run, comparison)
     for text in comparison.faults:
         yield Message(f"worse than its parent: {text}", level="warning")

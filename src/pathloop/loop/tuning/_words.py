@@ -10,7 +10,7 @@ from pathloop.loop.tuning._comparison import Comparison, Gain, TaskComparison, r
 from pathloop.loop.tuning._current import model_history
 from pathloop.loop.tuning._runs import TuneRun, read_tune_config, tune_runs
 from pathloop.networks import read_card
-from pathloop.predict import choose_engine
+from pathloop.predict import may_have_gpu
 
 __all__ = ["comparison_text", "gain_text", "plan_text", "rounds_text", "verdict"]
 
@@ -48,7 +48,8 @@ def seconds_of(config: TuneConfig) -> float:
         stride = 2
     megapixels = config.fit.steps * config.fit.batch * config.fit.patch_px**2 / 1e6
     factor = STRIDE_1 if stride == 1 else 1.0
-    if choose_engine(config.device).device != "cpu":
+    # not choose_engine: it loads the engine, and this is asked for in the window's process too
+    if config.device in ("cuda", "mps") or (config.device == "auto" and may_have_gpu()):
         return megapixels * GPU_S_PER_MEGAPIXEL * factor
     return megapixels * CORE_S_PER_MEGAPIXEL[config.recipe] * factor / max(1, min(8, os.cpu_count() or 1))
 
