@@ -29,6 +29,7 @@ COMMANDS = {
     "rank",
     "segment",
     "train",
+    "verify",
 }
 
 

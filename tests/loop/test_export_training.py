@@ -18,7 +18,7 @@ from correcting_kit import TASKS, fill_project, read_truth
 from pathloop.core import ProjectError, Rect, UsageError
 from pathloop.interchange.training import TRAINING_FLAVOURS
 from pathloop.loop import ExportRequest, export
-from pathloop.loop.correct import accept_region, add_regions, set_flag
+from pathloop.loop.correct import accept_region, add_regions, delete_objects, set_flag, verify_regions
 from pathloop.slides import open_slide
 from pathloop.store import Project, Region
 from pathloop.synth import write_slide
@@ -131,3 +131,61 @@ def test_labels_as_ome_zarr(reviewed, tmp_path):
     for task in TASKS:
         assert np.array_equal(found[f"labels/{task}/0"][:], labels[task][roi.slices])
         assert found[f"labels/{task}"].attrs["ome"]["version"] == "0.5"
+
+
+def test_the_final_set_is_everything_once_it_is_verified(reviewed, tmp_path):
+    path, slide_id, *_ = reviewed
+    out, number = tmp_path / "final", review(path, slide_id)
+    request = ExportRequest(path, "training", out, final=True)
+    with pytest.raises(UsageError, match=rf"region {number} of slide '{slide_id}' is not ready: lumen to do"):
+        finished(request)
+    with Project.open(path, write=True) as project:
+        accept_region(project, number)
+    with pytest.raises(UsageError, match="nobody has verified regions 1, 2"):
+        finished(request)
+    with Project.open(path, write=True) as project:
+        verify_regions(project, slide_id, by="Dr. Beck", who="me")
+        last = next(reversed(list(project.journal()))).number
+    finished(request)
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["about"]["verified_by"] == ["Dr. Beck"]
+    assert (manifest["about"]["journal"], manifest["about"]["final"]) == (last, True)
+    assert "me" in manifest["about"]["people"]
+    rows = {row["provenance"]["region"]: row for row in manifest["regions"]}
+    assert [rows[number]["provenance"]["held_out"] for number in (1, 2)] == [False, True]
+    assert all(
+        row["provenance"]["verified_by"] == "Dr. Beck" and row["provenance"]["verified_at"] for row in rows.values()
+    )
+    before = (out / "manifest.json").read_bytes()
+    finished(request)
+    assert (out / "manifest.json").read_bytes() == before
+    with Project.open(path, write=True) as project:
+        delete_objects(project, slide_id, "nuclei", [int(project.objects(slide_id, "nuclei", area=PLACE).ids[0])])
+    with pytest.raises(UsageError, match="nobody has verified region 1 as it is now"):
+        finished(request)
+    assert (out / "manifest.json").read_bytes() == before
+    with pytest.raises(UsageError, match="--final is for --format training and the whole project"):
+        finished(ExportRequest(path, "training", out, final=True, slide_id=slide_id))
+
+
+def test_patients_that_only_measured_are_the_final_test_set(drawn, tmp_path):
+    slides = [tmp_path / f"{name}.tif" for name in "abc"]
+    path = tmp_path / "p.pathloop"
+    for number, slide in enumerate(slides):
+        shutil.copy(drawn / "drawn.tif", slide)
+        with slide.open("ab") as stream:
+            stream.write(bytes(number + 1))
+        labels = {task: read_truth(drawn / "truth", "drawn", task) for task in TASKS}
+        slide_id = fill_project(path, slide, labels)
+        with Project.open(path, write=True) as project:
+            states = dict.fromkeys(TASKS, "todo")
+            regions = [Region(0, slide_id, PLACE, states=states, holdout=number > 0)]
+            regions += [Region(0, slide_id, HELD, states=states, holdout=number == 1)]
+            for region in add_regions(project, slide_id, regions)[1]:
+                accept_region(project, region.id)
+            verify_regions(project, slide_id)
+    finished(ExportRequest(path, "training", tmp_path / "final", final=True))
+    with (tmp_path / "final" / "splits.csv").open() as stream:
+        splits = {row["group"]: row["split"] for row in csv.DictReader(stream)}
+    # b measured only; a never did, c did in one of its regions: both are dealt
+    assert splits == {"a": "train", "b": "test", "c": "train"}

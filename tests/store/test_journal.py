@@ -20,7 +20,18 @@ from drawn_objects import SHAPE, WHOLE, add_slide, assert_consistent, fill, meas
 from journal_replay import replay
 
 from pathloop.core import ProjectError, Rect, UsageError
-from pathloop.loop.correct import accept_region, add_regions, delete_objects, paint, redo, set_cells, set_flag, undo
+from pathloop.loop.correct import (
+    accept_region,
+    add_regions,
+    delete_objects,
+    paint,
+    redo,
+    review_regions,
+    set_cells,
+    set_flag,
+    undo,
+    verify_regions,
+)
 from pathloop.store import (
     CellChange,
     Change,
@@ -537,3 +548,24 @@ def test_a_project_of_format_1_is_brought_up_to_date(tmp_path: Path) -> None:
         assert project.objects("s", "nuclei").ids.tolist() == [1, 2, 3]
     with Project.open(path, write=False) as reader:
         assert len(list(reader.journal())) == 12
+
+
+def test_a_project_of_format_2_is_brought_up_to_date(tmp_path: Path) -> None:
+    """Its last step was an undo; regions of it were written before anybody could vouch for them."""
+    path = tmp_path / "two.pathloop"
+    with zipfile.ZipFile(Path(__file__).with_name("version2.zip")) as packed:
+        packed.extractall(path)
+    with pytest.raises(ProjectError, match="older format 2; open it once for writing"):
+        Project.open(path, write=False)
+    with Project.open(path, write=True) as project:
+        assert [region.verified_by for region in project.regions()] == ["", ""]
+        assert [region.state for region in project.regions()] == ["done", "todo"]
+        assert_consistent(project)
+        assert redo(project, "s") is not None
+        assert [region.state for region in project.regions()] == ["done", "done"]
+        set_flag(project, "s", "nuclei", 2, None)
+        verify_regions(project, "s", by="me")
+        assert [one.verified_by for one in review_regions(project)] == ["me", "me"]
+        while undo(project, "s"):
+            assert_consistent(project)
+        assert project.regions() == []

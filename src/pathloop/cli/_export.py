@@ -16,13 +16,15 @@ formats:
   csv           <slide>_objects.csv: one row an object
   training      OUT becomes a training set of the regions that are done: images, instance masks, class maps, masks of
                 what to ignore, splits by patient, manifest; --flavour nnunet, cellpose, stardist, coco for these tools.
-                Held-out regions are never in it
+                Held-out regions are never in it. --final: every region of the project, held out or not, with who
+                verified it ('pathloop verify'); patients that only measured models are its test set
 
 With --roi, label images are cut to the rectangle; tables and outlines keep every object whose box meets it, whole.
 
 example:
   pathloop export slide.pathloop --format geojson -o out
   pathloop export study.pathloop --format training --flavour nnunet --patients patients.csv -o set
+  pathloop export study.pathloop --format training --final -o final-set
 """
 
 
@@ -47,6 +49,7 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument(
         "--patients", type=Path, metavar="CSV", help="training: whose slide is whose, columns slide and patient"
     )
+    parser.add_argument("--final", action="store_true", help="training: the whole set, once all of it is verified")
     parser.set_defaults(run=run)
 
 
@@ -61,6 +64,7 @@ def run(options: argparse.Namespace) -> int:
         with_tissue=options.with_tissue,
         flavour=options.flavour,
         patients=options.patients,
+        final=options.final,
     )
     finished = follow(export(request))
     names = finished.summary["files"]

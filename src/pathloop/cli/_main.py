@@ -23,6 +23,7 @@ from pathloop.cli import (
     _second_reader,
     _segment,
     _train,
+    _verify,
 )
 from pathloop.core import PathloopError, UsageError
 
@@ -103,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
         _rank,
         _finetune,
         _promote,
+        _verify,
         _log,
         _second_reader,
         _evaluate,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from pathloop.interchange import (
 )
 from pathloop.interchange.training import TrainingFlavour, write_training_set
 from pathloop.loop._export_training import is_for_training, read_patients, training_regions
+from pathloop.loop._final_set import FinalSet
 from pathloop.loop._tissue_pixels import tissue_codes
 from pathloop.loop._tissue_regions import tissue_regions
 from pathloop.rasters import LabelPyramid, write_tiff_pyramid
@@ -58,6 +59,8 @@ class ExportRequest:
     patients
         ``training``: CSV file with the columns ``slide`` and ``patient``; None = slides are patients, or a TCGA
         barcode in their name says so.
+    final
+        ``training``: the whole verified set, with the held-out regions; refused while anything is not verified.
     """
 
     project: Path
@@ -68,6 +71,7 @@ class ExportRequest:
     with_tissue: bool = False
     flavour: TrainingFlavour = "pathloop"
     patients: Path | None = None
+    final: bool = False
 
 
 def export(request: ExportRequest) -> Generator[Event]:
@@ -88,6 +92,8 @@ def export(request: ExportRequest) -> Generator[Event]:
     """
     if request.format not in EXPORT_FORMATS:
         raise UsageError(f"unknown format {request.format!r}; known: {', '.join(EXPORT_FORMATS)}")
+    if request.final and (request.format != "training" or request.slide_id or request.roi):
+        raise UsageError("--final is for --format training and the whole project: leave out --slide and --roi")
     written: list[str] = []
     if request.output.resolve().is_relative_to(request.project.resolve()):
         raise UsageError(f"{request.output}: lies inside the project; name a folder outside it with -o")
@@ -102,7 +108,7 @@ def export(request: ExportRequest) -> Generator[Event]:
             if record not in segmented:
                 yield Message(f"slide {record.slide_id!r}: not segmented yet, left out", level="warning")
         if request.format == "training":
-            yield from _training(project, segmented, request)
+            yield from (_final if request.final else _training)(project, segmented, request)
             return
         for record in segmented:
             files = {"labels-zarr": _labels_zarr, "labels-tiff": _labels, "geojson": _geojson, "csv": _csv}[
@@ -185,10 +191,23 @@ def _training(project: Project, records: list[SlideRecord], request: ExportReque
     if not any(is_for_training(region) for region in done):
         raise ProjectError(f"{project.path}: no region is done yet; mark one done in the panel Correct first")
     regions = chain.from_iterable(training_regions(project, one, request.roi, patients) for one in records)
-    about = {"program": "pathloop", "project": str(project.uuid)}
     with _writing(request.output):
-        files = write_training_set(request.output, regions, flavour=request.flavour, about=about)
+        files = write_training_set(request.output, regions, flavour=request.flavour, about=_about(project))
     yield JobFinished(request.output, {"files": [path.relative_to(request.output).as_posix() for path in files]})
+
+
+def _final(project: Project, records: list[SlideRecord], request: ExportRequest) -> Iterator[Event]:
+    final = FinalSet(project, records, {} if request.patients is None else read_patients(request.patients))
+    about = _about(project) | final.about()
+    with _writing(request.output):
+        files = write_training_set(
+            request.output, final.regions(), flavour=request.flavour, plan=final.plan(), about=about
+        )
+    yield JobFinished(request.output, {"files": [path.relative_to(request.output).as_posix() for path in files]})
+
+
+def _about(project: Project) -> dict[str, Any]:
+    return {"program": "pathloop", "project": str(project.uuid)}
 
 
 def _ids(pyramid: LabelPyramid, window: Rect, rect: Rect) -> NDArray[np.uint32]:

@@ -53,7 +53,7 @@ def training_regions(
     roi: Rect | None,
     patients: Mapping[str, str],
     *,
-    held_out: bool = False,
+    held_out: bool | None = False,
     halo_um: float = 0.0,
 ) -> Iterator[TrainingRegion]:
     """The regions of a slide that are done for some task, with their image at level 0.
@@ -64,6 +64,7 @@ def training_regions(
     ----------
     held_out
         False = regions to train on; what a held-out region covers is to be ignored in them. True = the held-out ones.
+        None = both, as they are.
     halo_um
         Width of the rim around a region that comes along for context, to be ignored.
 
@@ -75,7 +76,7 @@ def training_regions(
         If its pixels are not square.
     """
     regions = project.regions(record.slide_id)
-    wanted = [region for region in regions if region.holdout == held_out and "done" in region.states.values()]
+    wanted = [region for region in regions if held_out in (None, region.holdout) and "done" in region.states.values()]
     wanted = [region for region in wanted if roi is None or region.rect.intersect(roi).area]
     if not wanted:
         return
@@ -89,7 +90,7 @@ def training_regions(
         patient_of(record, patients),
         {task: project.classes(task) for task in project.tasks(record.slide_id)},
         {(flag.task, flag.id) for flag in project.flags(record.slide_id)},
-        () if held_out else tuple(region.rect for region in regions if region.holdout),
+        () if held_out is not False else tuple(region.rect for region in regions if region.holdout),
         round(halo_um / record.scale.um_per_px),
     )
     with open_slide(record.path, um_per_px=record.scale.um_per_px) as slide:

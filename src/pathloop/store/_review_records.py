@@ -103,6 +103,8 @@ class Region:
         Who shall do it; "" = anybody.
     flag
         What a pathologist is asked about it; None = nothing.
+    verified_by
+        Who vouches for all of it in the final refinement; "" = nobody.
     """
 
     id: int
@@ -116,6 +118,7 @@ class Region:
     states: dict[str, RegionState] = field(default_factory=dict)
     assigned: str = ""
     flag: str | None = None
+    verified_by: str = ""
 
     @property
     def state(self) -> RegionState:

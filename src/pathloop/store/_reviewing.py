@@ -26,7 +26,8 @@ __all__ = [
 ]
 
 _REGION = (
-    'region, slide_id, top, "left", bottom, "right", origin, rank, score, reasons, holdout, states, assigned, flag'
+    'region, slide_id, top, "left", bottom, "right", origin, rank, score, reasons, holdout, states, assigned, flag,'
+    " verified_by"
 )
 
 
@@ -110,7 +111,8 @@ def read_region(database: Database, number: int) -> Region | None:
 
 
 def _region(row: Sequence[Any]) -> Region:
-    number, slide, top, left, bottom, right, origin, rank, score, reasons, holdout, states, assigned, flag = row
+    number, slide, top, left, bottom, right, origin, rank, score, reasons, holdout, states, *words = row
+    assigned, flag, verified_by = words
     rect = Rect.from_bounds(top, left, bottom, right)
     return region_from_values(
         {
@@ -125,6 +127,7 @@ def _region(row: Sequence[Any]) -> Region:
             "states": json.loads(states),
             "assigned": assigned,
             "flag": flag,
+            "verified_by": verified_by,
         }
     )
 
@@ -157,7 +160,7 @@ def change_regions(database: Database, changes: Sequence[RegionChange]) -> None:
             raise UsageError(f"region {one.id}: whether a region is held out never changes")
         database.rows("DELETE FROM regions WHERE region = ?", (one.id,))
         if one.after is not None:
-            database.rows(f"INSERT INTO regions ({_REGION}) VALUES ({','.join('?' * 14)})", _region_row(one.after))
+            database.rows(f"INSERT INTO regions ({_REGION}) VALUES ({','.join('?' * 15)})", _region_row(one.after))
     last = max([_last_given(database), *(one.id for one in changes)])
     database.rows("INSERT OR REPLACE INTO meta VALUES ('last_region', ?)", (str(last),))
 
@@ -179,4 +182,5 @@ def _region_row(region: Region) -> tuple[Any, ...]:
         json.dumps(region.states),
         region.assigned,
         region.flag,
+        region.verified_by,
     )

@@ -117,8 +117,11 @@ CREATE TABLE boxes (
 """
 
 # version -> the statements that make it from the version before; a row a past change of the tables
-MIGRATIONS: dict[int, tuple[str, ...]] = {2: JOURNAL}
-SCHEMA_VERSION = 2
+MIGRATIONS: dict[int, tuple[str, ...]] = {
+    2: JOURNAL,
+    3: ("ALTER TABLE regions ADD COLUMN verified_by TEXT NOT NULL DEFAULT ''",),
+}
+SCHEMA_VERSION = 3
 
 
 def create_tables(connection: sqlite3.Connection, values: Mapping[str, str]) -> None:

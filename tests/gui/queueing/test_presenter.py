@@ -273,6 +273,19 @@ def test_done_accepts_the_objects_and_is_taken_back_in_one_step(ranked):
     assert object_row(ranked, "gland", 2).state == "predicted"
 
 
+def test_somebody_vouches_for_what_is_done(ranked):
+    choose(ranked, 0)
+    ranked.actions.verify("Dr. Beck")
+    assert "Not done: region" in ranked.view.notes[-1][0]
+    assert "is not ready" in ranked.view.notes[-1][0]
+    ranked.actions.mark("done")
+    ranked.actions.verify("  Dr.  Beck ")
+    assert "1 region verified by Dr. Beck" in ranked.view.notes[-1][0]
+    assert ranked.view.rows[0].origin == "verified by Dr. Beck"
+    ranked.actions.ask("sure?")
+    assert ranked.view.rows[0].origin != "verified by Dr. Beck"
+
+
 def test_several_are_changed_by_one_entry_that_undo_takes_back(ranked):
     before = ranked.stored()
     choose(ranked, 0, 2, 5)

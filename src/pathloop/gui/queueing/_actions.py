@@ -7,7 +7,7 @@ from pathloop.core import Message, PathloopError, Rect
 from pathloop.gui._journal import Work
 from pathloop.gui._opened import OpenedSlide
 from pathloop.gui.correcting import DEFAULT_TASKS
-from pathloop.gui.queueing._changes import adding, asking, assigning, marking, removing, storing
+from pathloop.gui.queueing._changes import adding, asking, assigning, marking, removing, storing, verifying
 from pathloop.gui.queueing._places import check_size, drawn_rects, new_rects, start_drawing_regions
 from pathloop.gui.queueing._presenter import QueuePresenter
 from pathloop.gui.queueing._ranking import RankCommand, Ranker, RankerListener
@@ -170,6 +170,12 @@ class QueueActions:
             words = {"done": "done, its objects accepted" if len(numbers) == 1 else "done, their objects accepted"}
             text = f"{_regions(len(numbers))} {words.get(state, 'to do again' if state == 'todo' else 'begun')}."
             self._change(marking(numbers, state, None if task is None else [task]), text)
+
+    def verify(self, name: str) -> None:
+        """Write down who vouches for the selected regions; refused while something in them is open."""
+        numbers, who = self._numbers, " ".join(name.split())
+        if numbers and who:
+            self._change([verifying(numbers, who)], f"{_regions(len(numbers))} verified by {who}. {UNDO_HINT}")
 
     @property
     def _numbers(self) -> list[int]:

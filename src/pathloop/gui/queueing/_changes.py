@@ -6,11 +6,19 @@ from functools import partial
 
 from pathloop.core import Rect
 from pathloop.gui._journal import Work
-from pathloop.loop.correct import Committed, accept_region, add_regions, change_region, remove_region, set_flag
+from pathloop.loop.correct import (
+    Committed,
+    accept_region,
+    add_regions,
+    change_region,
+    remove_region,
+    set_flag,
+    verify_regions,
+)
 from pathloop.loop.queue import store_queue
 from pathloop.store import Change, Project, Region, RegionChange, RegionState
 
-__all__ = ["adding", "asking", "assigning", "marking", "removing", "storing"]
+__all__ = ["adding", "asking", "assigning", "marking", "removing", "storing", "verifying"]
 
 TOOL = "region"
 
@@ -72,6 +80,11 @@ def marking(numbers: Sequence[int], state: RegionState, tasks: Sequence[str] | N
         return replace(region, states={**region.states, **dict.fromkeys(own, state)})
 
     return [_edit(numbers, changed, f"{len(numbers)} regions: {state}")]
+
+
+def verifying(numbers: Sequence[int], name: str) -> Work:
+    """Write down who vouches for regions."""
+    return lambda project, slide_id: verify_regions(project, slide_id, numbers, by=name)
 
 
 def storing(queue: Sequence[Region], strategy: str) -> Work:

@@ -9,6 +9,7 @@ from pathloop.gui._session import Session
 from pathloop.gui._warm import before_labels
 from pathloop.gui.objects._card import around
 from pathloop.gui.queueing._rows import Flagged, QueueContent
+from pathloop.loop.correct import review_regions
 from pathloop.store import Project
 
 __all__ = ["QueueReader", "read_queue"]
@@ -22,7 +23,10 @@ def read_queue(project: Project, slide_id: str, scale: Scale | None) -> QueueCon
         found = project.object_rows(slide_id, task, [flag.id for flag in flags if flag.task == task])
         boxes |= {(task, number): Rect.from_bounds(*row.box) for number, row in found.items()}
     flagged = [Flagged(flag, around(box, scale)) for flag in flags if (box := boxes.get((flag.task, flag.id)))]
-    return QueueContent(tuple(project.regions(slide_id)), tuple(flagged))
+    regions = tuple(project.regions(slide_id))
+    # whether a word still holds is asked of the journal: only where somebody gave it
+    reviews = review_regions(project, slide_id) if any(one.verified_by for one in regions) else ()
+    return QueueContent(regions, tuple(flagged), {one.region.id: one.verified_by for one in reviews if one.verified_by})
 
 
 class QueueReader:

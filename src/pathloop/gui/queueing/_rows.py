@@ -1,7 +1,7 @@
 """Regions and questions as lines of a list, in words."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from pathloop.core import Rect
@@ -69,10 +69,11 @@ class Flagged:
 
 @dataclass(frozen=True, slots=True)
 class QueueContent:
-    """What a project holds of a slide's queue: regions by rank, questions about objects."""
+    """What a project holds of a slide's queue: regions by rank, questions about objects, who vouches for a region."""
 
     regions: tuple[Region, ...] = ()
     flagged: tuple[Flagged, ...] = ()
+    verified: Mapping[int, str] = field(default_factory=dict)
 
 
 def region_key(region: Region) -> Key:
@@ -98,13 +99,15 @@ def passes(region: Region, chosen: Filter, me: str) -> bool:
 
 def rows(content: QueueContent, chosen: Filter, me: str) -> list[QueueRow]:
     """The lines that a filter leaves; with "flagged" those of objects come after the regions."""
-    found = [region_row(region) for region in content.regions if passes(region, chosen, me)]
+    shown = (region for region in content.regions if passes(region, chosen, me))
+    found = [region_row(region, content.verified.get(region.id, "")) for region in shown]
     return found + [flag_row(one) for one in content.flagged] if chosen == "flagged" else found
 
 
-def region_row(region: Region) -> QueueRow:
+def region_row(region: Region, verified_by: str = "") -> QueueRow:
     """A region's line."""
     origin = RANDOM if region.holdout else ORIGINS.get(region.origin, region.origin)
+    origin = f"verified by {verified_by}" if verified_by else origin
     reasons = tuple(_sentence(one.words) for one in region.reasons if one.words)
     if region.holdout:
         reasons = ("Drawn by lot, whatever is in it: it tells whether a new model is better.",)
@@ -155,7 +158,7 @@ def _tip(region: Region, row: QueueRow) -> str:
     place = f"Region {region.id}, {rect.width:,} × {rect.height:,} px at x {rect.x:,}, y {rect.y:,}"
     lines = [f"{place}{'' if region.rank is None else f'; place {region.rank} of the queue'}"]
     lines += [f"{STATE_WORDS[state]}: {tasks}".capitalize() for state, tasks in row.states]
-    lines += [row.origin.capitalize()] if row.origin else []
+    lines += [f"{row.origin[:1].upper()}{row.origin[1:]}"] if row.origin else []
     lines += [f"Assigned to {row.assigned}"] if row.assigned else []
     lines += [f"Ask a pathologist: {row.question}"] if row.question is not None else []
     return "\n".join([*lines, "", *row.reasons])

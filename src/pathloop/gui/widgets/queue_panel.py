@@ -156,6 +156,15 @@ class QueuePanel(Panel):
         if is_given:
             self.changes.assign("" if name.strip() == ANYBODY else name)
 
+    def _ask_verifier(self) -> None:
+        title, label = (
+            "Verify",
+            "Who vouches for all that is in these regions, as the last word? Choose, or type a name.",
+        )
+        name, is_given = QInputDialog.getItem(self, title, label, self.presenter.people, 0, True)  # noqa: FBT003 - Qt's own
+        if is_given:
+            self.changes.verify(name)
+
     def _ask_comment(self) -> None:
         title, label = "Ask a pathologist", "What is the question? Leave it empty to take it back."
         text, is_given = QInputDialog.getMultiLineText(self, title, label, self.presenter.question)
@@ -191,6 +200,10 @@ class QueuePanel(Panel):
             menu.clear()
             for task in tasks:
                 menu.addAction(f"Only {task_name(task)}: {words}", self._marker(state, task))
+        menu = self._done.menu()
+        menu.addSeparator()
+        tip = "Somebody vouches for them as they are: the last step, before the final export"
+        menu.addAction("Verified by...", self._ask_verifier).setToolTip(tip)
 
     def _marker(self, state: RegionState, task: str) -> Any:
         return lambda: self.changes.mark(state, task)

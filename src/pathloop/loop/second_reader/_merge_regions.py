@@ -43,7 +43,7 @@ def merge_regions(copies: Copies, conflicts: Sequence[Disagreement], first_id: i
                 changes.append(RegionChange(match.id, match, None))
         elif match is None:
             if is_kept(new):
-                stored = replace(new, id=first_id, slide_id=copies.mine.slide_id)
+                stored = replace(new, id=first_id, slide_id=copies.mine.slide_id, verified_by="")
                 changes.append(RegionChange(first_id, None, _held_back(stored, None, conflicts)))
                 first_id += 1
         else:
