@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QCloseEvent
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QTabBar
 
 from pathloop.gui._current import session_for
-from pathloop.gui._start import add_panels
+from pathloop.gui._start import PANELS, add_panels
 from pathloop.gui.widgets import panel as panel_module
 
 pytestmark = [pytest.mark.gui, pytest.mark.slow]
@@ -63,6 +63,22 @@ def test_results_come_back_to_the_main_thread_in_order(window, qtbot):
     assert [number for number, _, _ in seen] == [0, 1, 2, 3, 4]
     assert {name for _, name, _ in seen} == {"pathloop-project_0"}
     assert all(on_main for _, _, on_main in seen)
+
+
+def test_the_names_of_all_tabs_can_be_read_on_a_small_screen(window, qtbot):
+    main = window[1]["Slides"].window()
+    assert main.width() == 1366
+
+    def tabs():
+        bars = main.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        return next(bar for bar in bars if bar.count() == len(PANELS))
+
+    qtbot.waitUntil(lambda: tabs().elideMode() == Qt.TextElideMode.ElideNone, timeout=5_000)
+    qtbot.waitUntil(lambda: tabs().tabRect(len(PANELS) - 1).right() < tabs().width(), timeout=5_000)
+    bar = tabs()
+    assert sorted(bar.tabText(index) for index in range(bar.count())) == sorted(PANELS)
+    assert not bar.usesScrollButtons()
+    assert bar.width() <= panel_module.WIDEST_PX
 
 
 def test_live_segments_what_is_on_screen_and_nothing_else(window, opened, qtbot):

@@ -8,13 +8,16 @@ from types import SimpleNamespace
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "correcting"))
 sys.path.insert(0, str(Path(__file__).parents[2] / "loop"))
 sys.path.insert(0, str(Path(__file__).parents[2] / "loop" / "tuning"))
 
 from correcting_kit import TASKS, fill_project, read_truth
+from fake_worker import FakeClient
 from train_kit import HELD, TRAIN, View
 
+from pathloop.gui.running import Conductor
 from pathloop.gui.training import TrainPresenter
 from pathloop.loop.correct import accept_region, add_regions
 from pathloop.loop.tuning._current import ModelEntry, write_history
@@ -47,6 +50,7 @@ def desk(session, reviewed_slide, tmp_path):
     """The presenter, its view and what it started; ``open()`` opens the slide with its project."""
     shutil.copytree(reviewed_slide, tmp_path / "study")
     view, started = View(), []
+    session.conductor = Conductor(session, FakeClient)
     presenter = TrainPresenter(session, view, started.append)
     own = SimpleNamespace(
         session=session, view=view, presenter=presenter, started=started, project=tmp_path / "study" / "drawn.pathloop"

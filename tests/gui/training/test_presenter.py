@@ -6,7 +6,7 @@ import psutil
 import pytest
 from train_kit import finish, step, write_events
 
-from pathloop.core import Evaluated, Failed, ProjectLock, RunPaused
+from pathloop.core import Evaluated, Failed, ProjectLock, RunCancelled, RunPaused
 from pathloop.gui.training import SWAP_KEY
 from pathloop.learn import read_wish
 from pathloop.loop.tuning import current_model, model_history
@@ -133,18 +133,25 @@ def test_a_good_candidate_is_promoted_and_rolled_back(desk):
     assert rows[0] == ("gland PQ: 0.500 to 0.600", "+0.100", "")
     assert verdict[-1] == "not worse anywhere: it can be promoted"
     assert desk.view.buttons == {"train", "promote"}
-    started = []
-    desk.session.conductor = type("Conductor", (), {"start": lambda self, command: started.append(command)})()
+    worker = desk.session.conductor._client
     desk.presenter.promote()
     assert current_model(desk.project) == desk.project / "models" / "fast-r1"
-    assert [command.model for command in started] == [str(desk.project / "models" / "fast-r1")]
-    assert started[0].regions == (None,)
+    assert [request.model for request in worker.requests] == [str(desk.project / "models" / "fast-r1")]
+    assert worker.requests[0].region is None
     assert desk.view.buttons == {"train", "rollback"}
     assert desk.view.last["rounds"][0][0].cells[2] == "in use"
     assert "Starts from fast-r1." in desk.view.last["plan"][1]
+    assert desk.view.last["anew"][:2] == ("Segmenting anew with fast-r1: drawn.", "Stop segmenting anew")
+    desk.presenter.anew.press()
+    worker.send(RunCancelled())
+    text, button, _ = desk.view.last["anew"]
+    assert text.startswith(
+        "Stopped. 1 slide waits to be segmented anew.\n1 slide holds what another model found: drawn."
+    )
+    assert button == "Segment 1 slide anew"
     desk.presenter.rollback()
     assert current_model(desk.project).name == "fast"
-    assert started[-1].model == str(current_model(desk.project))
+    assert worker.requests[-1].model == str(current_model(desk.project))
     assert desk.view.buttons == {"train", "promote"}
     assert [one.kind for one in model_history(desk.project)] == ["start", "promote", "rollback"]
 

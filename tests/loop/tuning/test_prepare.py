@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from tuning_kit import HELD, TASKS, TRAIN
 
-from pathloop.core import ClassSpec, ModelError, ProjectError, Rect, UsageError, outcome, read_json
+import pathloop.loop.tuning._prepare as preparing
+from pathloop.core import ClassSpec, Message, ModelError, ProjectError, Rect, UsageError, outcome, read_json
 from pathloop.interchange import iter_dataset
 from pathloop.loop.correct import accept_region, change_region, set_objects
 from pathloop.loop.tuning import TuneRequest, find_tune_run, prepare, read_tune_config, same_run, tune_runs
@@ -66,6 +67,18 @@ def test_a_run_says_what_it_is_of(done, model):
     assert find_tune_run(done, "2") == tune_runs(done)[1]
     with pytest.raises(ProjectError, match="no fine-tuning run '9'; there is: tune-0001, tune-0002"):
         find_tune_run(done, "9")
+
+
+def test_who_trains_and_judges_by_one_patient_is_told(done, model, monkeypatch):
+    def warnings():
+        events = []
+        outcome(prepare(TuneRequest(done, model=str(model))), events.append)
+        return [one.text for one in events if isinstance(one, Message)]
+
+    assert warnings() == []  # of so few patients nobody can be spared
+    monkeypatch.setattr(preparing, "ENOUGH_PATIENTS", 1)
+    [text] = warnings()
+    assert text.startswith("regions of blobs train and others of that patient judge")
 
 
 def test_regions_that_are_not_done_do_not_train(done, model):

@@ -5,8 +5,17 @@ from drawn_slides import drawn_model
 from tuning_kit import comparison, with_weights
 
 from pathloop.cli import _segment, main
-from pathloop.core import DataError, JobFinished, ModelError, ProjectError, UsageError, read_json
-from pathloop.loop.tuning import Promotion, current_model, model_history, model_of_project, promote, rollback
+from pathloop.core import DataError, JobFinished, ModelError, ProjectError, Rect, UsageError, read_json
+from pathloop.loop.tuning import (
+    Promotion,
+    _promote,
+    current_model,
+    model_history,
+    model_of_project,
+    promote,
+    repredict,
+    rollback,
+)
 from pathloop.networks import read_card
 from pathloop.store import Project
 
@@ -145,3 +154,25 @@ def test_segmenting_takes_the_promoted_model(writer, model, other, monkeypatch, 
     main(["segment", slide, "-o", str(tmp_path / "new.pathloop")])
     main(["segment", slide, "-o", str(writer.path), "--model", "fast"])
     assert [one.model for one in asked] == [str(writer.path / "models" / "other"), "fast", "fast"]
+
+
+def test_what_another_model_found_is_segmented_anew(writer, model, other, monkeypatch):
+    asked = []
+    done = JobFinished(writer.path, {"slides": 1, "objects": {"gland": 2}})
+    monkeypatch.setattr(_promote, "segment", lambda request: asked.append(request) or iter([done]))
+    assert list(repredict(writer.path))[-1].summary == {"slides": 0, "objects": {}}
+    promote(writer, Promotion(other, between(model, other)))
+    slide = writer.slides()[0]
+    assert list(repredict(writer.path))[-1].summary == {"slides": 1, "objects": {"gland": 2}}
+    [request] = asked
+    assert request.model == str(writer.path / "models" / "other")
+    assert (request.slides, request.roi) == ((slide.path,), Rect(0, 0, *slide.shape))
+    # a file that is gone ends nothing
+    writer.add_slide(
+        slide.path.with_name("gone.tif"), fingerprint=slide.fingerprint, shape=slide.shape,
+        um_per_px_y=slide.scale.y, um_per_px_x=slide.scale.x, reader=slide.reader,
+    )  # fmt: skip
+    message, end = repredict(writer.path)
+    assert "gone.tif" in message.text
+    assert message.level == "warning"
+    assert end.summary["slides"] == 0

@@ -10,7 +10,7 @@ from psygnal import Signal
 from pathloop.core import Event, Failed, MapsBlock, MapsDone, UsageError
 from pathloop.gui.correcting._corrector import Corrector
 from pathloop.gui.correcting._window import TaskWindow
-from pathloop.gui.running import Conductor
+from pathloop.gui.running import conductor_of
 from pathloop.loop import MapsRequest, RegionMaps, join_maps, read_maps_block
 from pathloop.networks import DEFAULT_MODEL, find_model, read_card
 from pathloop.objects import editing
@@ -212,7 +212,7 @@ class Assistant:
         if not tasks:
             self._problem = f"the model {card.name} knows none of these tasks"
             return
-        conductor = session.conductor = session.conductor or Conductor(session)
+        conductor = conductor_of(session)
         if not self._hears:
             conductor.listeners.append(self._hear)
             self._hears = True

@@ -219,7 +219,7 @@ class Corrector:
                 return
             for task, new in found.tasks.items():
                 own = window.tasks[task]
-                new.layer = own.layer
+                new.layer, new.listeners = own.layer, own.listeners
                 new.next_id = max(new.next_id, own.next_id)
                 window.tasks[task] = new
                 self.strokes.set_layer_data(own.layer, new.labels)

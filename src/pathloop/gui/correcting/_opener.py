@@ -1,6 +1,7 @@
 """Opening edit windows: on a region, on what is on screen, on a labels layer."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,9 +33,22 @@ class Opener:
     """
 
     def __init__(self, corrector: Corrector) -> None:
-        self._corrector = corrector
+        self.corrector = self._corrector = corrector
         self._session = corrector.session
         self._wanted = 0
+        self._made: dict[Path, tuple[str, ...]] = {}
+
+    def tasks_here(self) -> tuple[str, ...]:
+        """What a window on the current slide is for, where nobody says: what it has, and what was made to be drawn."""
+        opened = self._session.current
+        if opened is None:
+            return ()
+        made = () if opened.project_path is None else self._made.get(opened.project_path, ())
+        return tuple(dict.fromkeys((*(opened.desk.tasks or DEFAULT_TASKS), *made)))
+
+    def remember(self, project: Path, tasks: Sequence[str]) -> None:
+        """Offer tasks of a project although nothing was drawn of them yet."""
+        self._made[project] = tuple(tasks)
 
     def problem(self) -> str:
         """Why no window can be opened; "" if one can."""
@@ -69,7 +83,7 @@ class Opener:
         rect
             Level-0 pixels; what is around it is shown as context.
         tasks
-            What to correct; none named = all that the slide has, or those of `DEFAULT_TASKS`.
+            What to correct; none named = those of `tasks_here`.
         region_id
             The region that is reviewed.
         """
@@ -85,7 +99,7 @@ class Opener:
 
         def read() -> None:
             if number == self._wanted:
-                self._read(opened, rect, tuple(tasks) or opened.desk.tasks or DEFAULT_TASKS, region_id)
+                self._read(opened, rect, tuple(tasks) or self.tasks_here(), region_id)
 
         def failed(text: str) -> None:
             self._give_up(number)

@@ -13,6 +13,7 @@ from pathloop.gui.correcting._assistant import Assistant
 from pathloop.gui.correcting._corrector import Corrector
 from pathloop.gui.correcting._hands import Hands, Point
 from pathloop.gui.correcting._hint_list import HintList
+from pathloop.gui.correcting._new_kinds import NewKinds
 from pathloop.gui.correcting._opener import Opener
 from pathloop.gui.correcting._operations import Operations
 from pathloop.gui.correcting._plain import PlainLayer, can_correct
@@ -44,6 +45,7 @@ class CorrectPresenter:
         self.view = view
         self.corrector = Corrector(session)
         self.opener = Opener(self.corrector)
+        self.kinds = NewKinds(self.opener)
         self.operations = Operations(self.corrector)
         self.assistant = Assistant(self.corrector)
         self.hints = HintList(self.corrector)
@@ -127,20 +129,17 @@ class CorrectPresenter:
 
     def new_class(self, name: str) -> None:
         """Make a class of the current task, and choose it."""
-        corrector, task = self.corrector, self.corrector.task
-        opened = corrector.opened
-        if opened is None or opened.project_path is None or not name.strip():
+        self.kinds.add_class(name)
+
+    def new_task(self) -> None:
+        """Ask for a new kind of objects, and make it."""
+        asked = self.view.ask_task(self.kinds.color(), self.kinds.problem)
+        if asked is None:
             return
-
-        def made(found: tuple[int, tuple[Any, ...]]) -> None:
-            code, classes = found
-            if corrector.window is not None and task in corrector.window.tasks:
-                corrector.window.tasks[task].classes = classes
-            corrector.choose_class(task, code)
-
-        self.session.projects.use(
-            opened.project_path, lambda project: (project.class_code(task, name), project.classes(task)), made
-        )
+        try:
+            self.kinds.add_task(*asked)
+        except PathloopError as error:
+            self.view.show_note(str(error))
 
     def act(self, name: str, point: Point | None = None) -> None:
         """Do an action.

@@ -1,6 +1,6 @@
 """What shows the state of correcting; the Qt panel, or a test's record."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -86,6 +86,20 @@ class CorrectView(Protocol):
 
     def show_note(self, text: str) -> None:
         """A short word about what just happened; "" = none."""
+        ...
+
+    def ask_task(
+        self, color: tuple[int, int, int], problem: Callable[[str], str]
+    ) -> tuple[str, tuple[int, int, int]] | None:
+        """Ask for a new task's name and colour; None where that was cancelled.
+
+        Parameters
+        ----------
+        color
+            What is proposed.
+        problem
+            Why a name does not do; "" if it does.
+        """
         ...
 
     def ask_text(self, title: str, label: str) -> str | None:

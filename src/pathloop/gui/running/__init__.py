@@ -1,6 +1,7 @@
 """Running the model on a slide: what the panel "Segment" decides, without Qt."""
 
-from pathloop.gui.running._conductor import Conductor, State
+from pathloop.gui.running._anew import Anew
+from pathloop.gui.running._conductor import Conductor, State, conductor_of
 from pathloop.gui.running._places import PLACES, Place, PlaceChoice, drawn_regions, start_drawing_regions
 from pathloop.gui.running._presenter import Button, RunPresenter, RunView
 from pathloop.gui.running._progress import duration, estimate, progress_text
@@ -9,6 +10,7 @@ from pathloop.gui.running._words import card_text
 
 __all__ = [
     "PLACES",
+    "Anew",
     "Button",
     "Command",
     "Conductor",
@@ -18,6 +20,7 @@ __all__ = [
     "RunView",
     "State",
     "card_text",
+    "conductor_of",
     "drawn_regions",
     "duration",
     "estimate",

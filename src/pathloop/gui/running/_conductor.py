@@ -25,20 +25,28 @@ from pathloop.core import (
 )
 from pathloop.gui._opened import OpenedSlide
 from pathloop.gui._session import Session
+from pathloop.gui.running._anew import Anew
 from pathloop.gui.running._computing import Computing
 from pathloop.gui.running._progress import progress_text
 from pathloop.gui.running._recorder import RunRecorder
-from pathloop.gui.running._start import Command, NewestOnly, place_in_project, request_of
+from pathloop.gui.running._start import Command, NewestOnly, SlideToRun, UnopenedSlide, place_in_project, request_of
 from pathloop.gui.running._watch import ViewWatch, visible
 from pathloop.loop import MapsRequest, WorkerClient
 
-__all__ = ["Command", "Conductor", "State"]
+__all__ = ["Command", "Conductor", "State", "conductor_of"]
 
 State = Literal["idle", "starting", "running", "paused", "finishing", "live", "dead"]
 
 
+def conductor_of(session: Session) -> "Conductor":
+    """The one conductor of a session, made when it is first asked for."""
+    conductor: Conductor = session.conductor or Conductor(session)
+    session.conductor = conductor
+    return conductor
+
+
 class Conductor:
-    """Runs commands on the current slide through one worker process.
+    """Runs commands on a slide through one worker process.
 
     Parameters
     ----------
@@ -51,10 +59,14 @@ class Conductor:
     changed = Signal()
     progressed = Signal(float, str)
     told = Signal(str)
+    ended = Signal(str, str)
+    """A command is over: ``done``, ``stopped``, ``closed`` (its slide was) or ``failed``, and why."""
 
     def __init__(self, session: Session, make_client: Callable[..., WorkerClient] = WorkerClient) -> None:
         self.state: State = "idle"
         self.live_wanted = False
+        self.title = ""
+        """Which slide a run is on that nobody began by hand; "" = of all others."""
         self.listeners: list[Callable[[int, Event], bool]] = []
         """Asked first whether an event of the worker is theirs."""
         self._session = session
@@ -64,9 +76,9 @@ class Conductor:
             on_exit=lambda code, text: self._post(lambda: self._on_exit(code, text)),
         )
         self.computing = Computing(self._client, self.told.emit)
-        self._opened: OpenedSlide | None = None
-        self._owner: OpenedSlide | None = None
-        self._is_live = False
+        self._opened: SlideToRun | None = None
+        self._owner: SlideToRun | None = None
+        self._is_live, self._is_by_hand = False, True
         self._command: Command | None = None
         self._sent = Command((), use_tissue_mask=True, model="")
         self._left: list[Rect | None] = []
@@ -91,14 +103,19 @@ class Conductor:
         session.slide_closed.connect(self._on_slide_closed)
         session.closing.append(self.close)
         session.is_busy = lambda: self.is_busy
+        self.anew = Anew(session, self)
 
     # what the panel asks
 
     @property
     def can_resume(self) -> bool:
         """Whether something that was begun can go on."""
-        mine = bool(self._left) and self._owner is self._session.current
-        return self.state == "paused" or (self.state in ("idle", "dead") and mine)
+        return self.state == "paused" or (self.state in ("idle", "dead") and (self._has_left or self.anew.is_stopped))
+
+    @property
+    def _has_left(self) -> bool:
+        """Whether something was begun by hand on the current slide and is not done."""
+        return bool(self._left) and self._owner is self._session.current and self._is_by_hand
 
     def prepare(self, model: str, device: str, tasks: tuple[str, ...] | None) -> None:
         """Have the engine loaded and warm before it is needed."""
@@ -107,11 +124,15 @@ class Conductor:
 
     def start(self, command: Command) -> None:
         """Run a command on the current slide; its project is made first where there is none."""
-        opened = self._session.current
-        if opened is None or self.state not in ("idle", "live", "dead"):
-            return
-        self._owner, self._command, self._left = opened, command, list(command.regions)
-        self._begin(opened)
+        if self._session.current is not None:
+            self.start_on(self._session.current, command)
+
+    def start_on(self, slide: SlideToRun, command: Command, title: str = "") -> None:
+        """Run a command on any slide; a ``title`` says which it is, of a command that nobody gave by hand."""
+        if self.state in ("idle", "live", "dead"):
+            self._owner, self._command, self._left = slide, command, list(command.regions)
+            self.title, self._is_by_hand = title, not title
+            self._begin(slide)
 
     def set_live(self, on: bool, command: Command | None = None) -> None:  # noqa: FBT001 - a switch
         """Segment what is on screen whenever the view rests."""
@@ -141,8 +162,11 @@ class Conductor:
         """Go on with what was paused, stopped or lost its worker."""
         if self.state == "paused":
             self._client.resume(self._job)
-        elif self.can_resume and self._owner is not None:
+        elif self.state in ("idle", "dead") and self._has_left and self._owner is not None:
+            self.title = ""
             self._begin(self._owner)
+        elif self.state in ("idle", "dead"):
+            self.anew.resume()
 
     def cancel(self) -> None:
         """Stop; what is finished is kept, and the same command goes on from there."""
@@ -163,33 +187,42 @@ class Conductor:
 
     def works_on(self, opened: OpenedSlide) -> bool:
         """Whether something goes on that needs a slide to stay as it is."""
-        return self._opened is opened and self.state not in ("idle", "dead")
+        return self._opened is not None and self._opened.path == opened.path and self.state not in ("idle", "dead")
 
     # starting
 
-    def _begin(self, opened: OpenedSlide) -> None:
+    def _begin(self, opened: SlideToRun) -> None:
         self._opened, self._job = opened, 0
         self._set("starting")
         self._with_project(opened, self._next_region)
 
-    def _with_project(self, opened: OpenedSlide, then: Callable[[], None]) -> None:
-        place_in_project(self._session, opened, self._newest.only(then), failed=self._fail, told=self.told.emit)
+    def _with_project(self, opened: SlideToRun, then: Callable[[], None]) -> None:
+        call = self._newest.only(then)
+        if isinstance(opened, UnopenedSlide):
+            call()
+        else:
+            place_in_project(self._session, opened, call, failed=self._fail, told=self.told.emit)
 
     def _next_region(self) -> None:
         if not self._left:
-            self._set("idle")
-            if self.live_wanted:
-                self._start_live()
+            self._end("done")
             return
         assert self._command is not None
         self._send(self._command, self._left[0], live=False)
+
+    def _end(self, outcome: str, why: str = "") -> None:
+        """The command is over; the next one begins, or live segmentation goes on."""
+        self._set("idle")
+        self.ended.emit(outcome, why)
+        if self.state == "idle" and self.live_wanted:
+            self._start_live()
 
     def _start_live(self) -> None:
         opened = self._session.current
         command = self._live_command
         if opened is None or opened.scale is None or command is None:
             return
-        self._opened, self._job = opened, 0
+        self._opened, self._job, self.title = opened, 0, ""
         self._with_project(opened, lambda: self._send(command, None, live=True))
 
     def _end_live(self) -> None:
@@ -221,8 +254,11 @@ class Conductor:
             self._handlers[type(event)](event)
 
     def _on_stage(self, event: StageProgress) -> None:
-        self.progressed.emit(event.done / max(event.total, 1), f"Finishing: {event.stage}")
+        self._progress(event.done / max(event.total, 1), f"Finishing: {event.stage}")
         self._set("finishing")
+
+    def _progress(self, share: float, text: str) -> None:
+        self.progressed.emit(share, f"{self.title}: {text}" if self.title else text)
 
     def _on_rest(self) -> None:
         coarse = visible(self._session, live=True) is None
@@ -231,9 +267,7 @@ class Conductor:
     def _on_cancelled(self) -> None:
         if self.state not in ("idle", "live"):
             self.told.emit("Stopped. What is finished is kept; Resume goes on from there.")
-            self._set("idle")
-            if self.live_wanted:
-                self._start_live()
+            self._end("stopped")
 
     def _on_started(self, event: RunStarted) -> None:
         assert self._opened is not None
@@ -241,7 +275,7 @@ class Conductor:
         if self.state == "idle":  # stopped meanwhile
             return
         if self.state != "live":
-            self.progressed.emit(event.n_done / max(event.n_tiles, 1), f"{event.n_done:,} of {event.n_tiles:,} tiles")
+            self._progress(event.n_done / max(event.n_tiles, 1), f"{event.n_done:,} of {event.n_tiles:,} tiles")
             self._set("running")
         self._recorder = RunRecorder(self._session, self._opened, event, self._sent.model, self._on_already, self._fail)
 
@@ -263,7 +297,7 @@ class Conductor:
 
     def _on_tile(self, event: TileDone) -> None:
         self.computing.s_per_mm2 = event.s_per_mm2
-        self.progressed.emit(event.n_done / max(event.n_tiles, 1), progress_text(event, live=self.state == "live"))
+        self._progress(event.n_done / max(event.n_tiles, 1), progress_text(event, live=self.state == "live"))
         if self._recorder is not None:
             self._recorder.show_tile(event.row, event.col)
 
@@ -274,10 +308,11 @@ class Conductor:
         self._set("finishing")
 
         def done() -> None:
-            self.told.emit("Done." if self._is_live or len(self._left) < 2 else "Next region.")
+            words = "Done." if self._is_live or len(self._left) < 2 else "Next region."
+            self.told.emit(f"{self.title}: {words.lower()}" if self.title else words)
             self._go_on()
 
-        recorder.land(folder, self.progressed.emit, done)
+        recorder.land(folder, self._progress, done)
 
     @property
     def _is_landing(self) -> bool:
@@ -289,14 +324,16 @@ class Conductor:
             self.live_wanted = False
             self._set("dead")
             self.told.emit(text)
+            self.ended.emit("stopped", text)
         self.changed.emit()  # whoever needs an engine asks for one
 
     def _fail(self, message: str) -> None:
         self.live_wanted = False
         self._left = self._left if self._is_live else []
-        self._set("idle")
         self.told.emit(message)
-        self._session.say(message, "error")
+        if not self.anew.is_at_work:  # which says at its end what it could not do
+            self._session.say(message, "error")
+        self._end("failed", message)
 
     # the view
 
@@ -318,12 +355,13 @@ class Conductor:
     def _on_slide_closed(self, opened: OpenedSlide) -> None:
         if opened is self._owner:
             self._owner, self._left = None, []
-        if self.works_on(opened) and not self._is_landing:
+        if opened is self._opened and self.works_on(opened) and not self._is_landing:
             self._newest.drop()
             self._client.cancel(self._job)
             self._job, self._recorder = 0, None
-            self._set("idle")
-            self.told.emit("Stopped: its slide was closed. What is finished is kept.")
+            if self._is_by_hand:
+                self.told.emit("Stopped: its slide was closed. What is finished is kept.")
+            self._end("closed")
 
     def _set(self, state: State) -> None:
         if state != self.state:

@@ -235,7 +235,8 @@ class RunPresenter:
             self._view.show_progress(None, "")
             self._bar.end()
         elif conductor.state in ("starting", "live"):
-            self._view.show_progress(None, STATES[conductor.state])
+            title = f"{conductor.title}: " if conductor.title else ""
+            self._view.show_progress(None, f"{title}{STATES[conductor.state]}")
         self._view.show_message(self._message or self._unfinished_words())
         self._prepare()
 

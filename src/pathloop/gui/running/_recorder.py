@@ -7,6 +7,7 @@ from pathlib import Path
 from pathloop.core import RunStarted
 from pathloop.gui._opened import OpenedSlide
 from pathloop.gui._session import Session
+from pathloop.gui.running._start import SlideToRun
 from pathloop.loop import Preview, PreviewPart, is_segmented, land
 from pathloop.store import Project
 
@@ -20,8 +21,8 @@ class RunRecorder:
 
     Parameters
     ----------
-    session, opened
-        Whose run.
+    session, slide
+        Whose run. One that is not in the window is shown as soon as it is.
     event
         The run's first event, from the worker.
     model
@@ -35,22 +36,22 @@ class RunRecorder:
     def __init__(
         self,
         session: Session,
-        opened: OpenedSlide,
+        slide: SlideToRun,
         event: RunStarted,
         model: str,
         already: Callable[[], None],
         failed: Callable[[str], None],
     ) -> None:
         assert event.folder is not None
-        assert opened.project_path is not None
-        assert opened.slide_id is not None
+        assert slide.project_path is not None
+        assert slide.slide_id is not None
         self.folder = Path(event.folder)
         self.is_over = False
-        self._session, self._opened = session, opened
-        self._project, self._slide_id, self._run_key = opened.project_path, opened.slide_id, event.run_key
+        self._session = session
+        self._project, self._slide_id, self._run_key = slide.project_path, slide.slide_id, event.run_key
         self._failed = failed
         self._preview: Preview | None = None
-        slide_id, tasks = opened.slide_id, event.instance_tasks
+        slide_id, tasks = slide.slide_id, event.instance_tasks
         parameters = {**event.parameters, "model_folder": model}
 
         def begin(project: Project) -> bool:
@@ -66,18 +67,26 @@ class RunRecorder:
 
         session.projects.use(self._project, begin, begun, lambda error: failed(str(error)))
 
+    @property
+    def _opened(self) -> OpenedSlide | None:
+        """The slide in the window, if it is there."""
+        mine = self._project, self._slide_id
+        return next((one for one in self._session.opened if (one.project_path, one.slide_id) == mine), None)
+
     def show_tile(self, row: int, col: int) -> None:
         """Show what a finished tile holds."""
         folder = self.folder
+        if self._opened is None:
+            return
 
         def load() -> tuple[Preview, dict[str, PreviewPart]] | None:
             preview = self._preview or Preview.open(folder)
             return None if preview is None else (preview, preview.load(row, col))
 
         def show(found: tuple[Preview, dict[str, PreviewPart]] | None) -> None:
-            if found is not None and not self.is_over:
+            if found is not None and not self.is_over and (opened := self._opened) is not None:
                 self._preview = found[0]
-                self._opened.desk.add_tile(folder, found[0], (row, col), found[1])
+                opened.desk.add_tile(folder, found[0], (row, col), found[1])
 
         # a tile of a run that was taken over meanwhile is shown from the project
         self._session.background.run(load, show, lambda error: None)
@@ -92,7 +101,7 @@ class RunRecorder:
         progressed
             Told the share and the stage.
         done
-            Called when everything is in the project and on screen.
+            Called when everything is in the project and, if the slide is in the window, on screen.
         """
         self.is_over = True
         slide_id, run_key, post = self._slide_id, self._run_key, self._session.background.post
@@ -103,9 +112,11 @@ class RunRecorder:
                 post(lambda share=share, text=text: progressed(share, text))  # type: ignore[misc]
                 time.sleep(BREATH_S)  # the window's thread comes first
 
-        self._session.projects.use(
-            self._project,
-            work,
-            lambda _: self._session.restore(self._opened, done, lambda error: self._failed(str(error))),
-            lambda error: self._failed(str(error)),
-        )
+        def show(_: None) -> None:
+            opened = self._opened
+            if opened is None:
+                done()
+            else:
+                self._session.restore(opened, done, lambda error: self._failed(str(error)))
+
+        self._session.projects.use(self._project, work, show, lambda error: self._failed(str(error)))

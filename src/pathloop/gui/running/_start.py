@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from pathloop.core import Rect
 from pathloop.gui._opened import OpenedSlide
@@ -9,7 +10,15 @@ from pathloop.gui._session import Session
 from pathloop.loop import DEFAULT_TILE_PX, ProposedProject, SegmentJobRequest, propose_project
 from pathloop.store import Project
 
-__all__ = ["Command", "NewestOnly", "place_in_project", "request_of", "unfinished_command"]
+__all__ = [
+    "Command",
+    "NewestOnly",
+    "SlideToRun",
+    "UnopenedSlide",
+    "place_in_project",
+    "request_of",
+    "unfinished_command",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,27 @@ class Command:
     device: str = "auto"
     tasks: tuple[str, ...] | None = None
     tile_px: int = DEFAULT_TILE_PX
+
+
+@dataclass(frozen=True, slots=True)
+class UnopenedSlide:
+    """A slide of a project that is not in the window.
+
+    Parameters
+    ----------
+    path, project_path, slide_id
+        Its file, its project, and what that calls it.
+    given_um_per_px
+        What it is opened with; None = the file's own.
+    """
+
+    path: Path
+    project_path: Path
+    slide_id: str
+    given_um_per_px: float | None = None
+
+
+SlideToRun = OpenedSlide | UnopenedSlide
 
 
 class NewestOnly:
@@ -71,7 +101,7 @@ def unfinished_command(opened: OpenedSlide) -> Command | None:
 
 
 def request_of(
-    command: Command, opened: OpenedSlide, region: Rect | None, *, live: bool, view: Rect | None
+    command: Command, opened: SlideToRun, region: Rect | None, *, live: bool, view: Rect | None
 ) -> SegmentJobRequest:
     """What the worker is asked for one region of a slide that is on record in a project."""
     assert opened.project_path is not None

@@ -9,11 +9,11 @@ from pathloop.core import Event, Message, Rect, outcome
 from pathloop.gui._near import bring_near
 from pathloop.gui._opened import OpenedSlide
 from pathloop.gui._session import Session
-from pathloop.gui.training._changing import change_model, when_written
+from pathloop.gui.training._changing import AnewDesk, change_model, when_written
 from pathloop.gui.training._overlay import SwapOverlay, read_objects
-from pathloop.gui.training._reading import TrainContent, last_word, progress_of, read_content
+from pathloop.gui.training._reading import TrainContent, progress_of, read_content
 from pathloop.gui.training._view import TrainView
-from pathloop.gui.training._words import RECIPES, buttons, comparison_rows, plan_words, tasks_for
+from pathloop.gui.training._words import RECIPES, buttons, comparison_rows, end_words, plan_words, tasks_for
 from pathloop.learn import Wish
 from pathloop.loop.tuning import (
     ModelEntry,
@@ -54,12 +54,13 @@ class TrainPresenter:
         self.recipe, self.task = "quick", ""
         self.overlay = SwapOverlay(session)
         self._owner: Path | None = None
-        self._is_busy, self._is_closed, self._is_reading = False, False, False
+        self._is_busy, self._is_closed, self._is_reading, self._is_outdated = False, False, False, False
         self._poll: Callable[[], None] | None = None
         self._awaited, self._awaited_until = ("", 0), 0.0
         for signal in (session.current_changed, session.project_changed, session.regions_changed):
             signal.connect(self.read)
         session.closing.append(self.close)
+        self.anew = AnewDesk(session, view, self.read)
         view.show_recipes(RECIPES, self.recipe)
         self.read()
 
@@ -73,6 +74,7 @@ class TrainPresenter:
             signal.disconnect(self.read)
         if self._poll is not None:
             self._poll()
+        self.anew.close()
         self.overlay.close()
 
     # what the user does
@@ -152,7 +154,7 @@ class TrainPresenter:
         self.session.background.run(lambda: read_objects(path, row.task), show, self._failed)
 
     def promote(self) -> None:
-        """Put the candidate to work, and segment anew what nobody has reviewed."""
+        """Put the candidate to work, and segment anew what nobody has reviewed, on all slides of the project."""
         run, comparison, path = self.content.run, self.content.comparison, self.path
         if run is None or comparison is None or path is None:
             return
@@ -169,7 +171,7 @@ class TrainPresenter:
         self._change(path, lambda project: promote(project, wanted), "This project now works with")
 
     def rollback(self) -> None:
-        """Back to the model before the last promotion."""
+        """Back to the model before the last promotion; slides are segmented anew with that."""
         if self.path is not None:
             self._change(self.path, rollback, "This project works again with")
 
@@ -195,8 +197,9 @@ class TrainPresenter:
             self._refresh()
             return
         if self._is_reading:
+            self._is_outdated = True
             return
-        self._is_reading = True
+        self._is_reading, self._is_outdated = True, False
         self.session.background.run(lambda: read_content(path), lambda found: self._take(path, found), self._unread)
 
     def _unread(self, error: Exception) -> None:
@@ -216,6 +219,8 @@ class TrainPresenter:
             self._on_end(content)
         if content.state in ("running", "paused") or self._is_awaiting:
             self._watch()
+        if self._is_outdated:
+            self.read()
 
     def _await(self, run: TuneRun) -> None:
         """A process was started; until it says something it takes seconds to load."""
@@ -237,12 +242,7 @@ class TrainPresenter:
             self._poll = self.session.background.later(POLL_MS, self.read)
 
     def _on_end(self, content: TrainContent) -> None:
-        words = {
-            "finished": "Training has ended; see how the candidate does.",
-            "cancelled": "Training was stopped; it can go on later.",
-            "interrupted": "The training process is gone; it can go on from its last checkpoint.",
-        }
-        text = words.get(content.state or "", f"Training failed: {last_word(content)}")
+        text = end_words(content)
         self.view.show_note(text)
         self.session.say(text, "warning" if content.state in ("failed", "interrupted") else "info")
 
@@ -265,6 +265,7 @@ class TrainPresenter:
             view.show_progress(None, "Starting")
         elif not self._is_busy:
             view.show_progress(*progress_of(content))
+        self.anew.show(self.path, content.stale, is_writer=opened is not None and opened.is_writer)
         view.show_curves(content.curves)
         view.show_rounds(content.rows)
         view.show_comparison(*(comparison_rows(content.comparison) if content.comparison else ("", (), ())))
@@ -276,7 +277,7 @@ class TrainPresenter:
 
         def done(entry: ModelEntry) -> None:
             self._is_busy = False
-            self.view.show_note(f"{words} {entry.model}. What is not reviewed on this slide is segmented anew.")
+            self.view.show_note(f"{words} {entry.model}.")
             self.overlay.clear()
 
         change_model(self.session, path, change, done, self._failed)

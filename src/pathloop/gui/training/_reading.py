@@ -1,10 +1,11 @@
 """What the panel "Train" shows of a project: regions, runs, curves, comparison. Read in a thread; no Qt."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pathloop.core import DataError, Evaluated, Event, Failed, Message, StageProgress, StepDone
+from pathloop.core import DataError, Evaluated, Event, Failed, Message, ModelError, StageProgress, StepDone
 from pathloop.loop.tuning import (
     Comparison,
     RunState,
@@ -13,9 +14,10 @@ from pathloop.loop.tuning import (
     model_history,
     read_comparison,
     read_events,
+    stale_slides,
     tune_runs,
 )
-from pathloop.networks import DEFAULT_MODEL
+from pathloop.networks import DEFAULT_MODEL, find_model, read_card
 from pathloop.store import Project
 
 __all__ = ["Curves", "RoundRow", "TrainContent", "curves_of", "progress_of", "read_content"]
@@ -65,10 +67,14 @@ class TrainContent:
         Reviewed in regions that train.
     classes
         Tasks of the project whose objects have more than one class.
+    known
+        Tasks of the model.
     model
         Name of the model that the project works with.
     n_promoted
         Promotions that stand.
+    stale
+        Slides that hold what another model than the project's found; none before the first promotion.
     rows
         All rounds.
     run, state
@@ -81,8 +87,10 @@ class TrainContent:
     n_held_out: int = 0
     tasks: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
     model: str = DEFAULT_MODEL
     n_promoted: int = 0
+    stale: tuple[str, ...] = ()
     rows: tuple[RoundRow, ...] = ()
     run: TuneRun | None = None
     state: RunState | None = None
@@ -103,6 +111,8 @@ def read_content(path: Path) -> TrainContent:
         done = [region for region in project.regions() if "done" in region.states.values()]
         tasks = {task for slide in project.slides() for task in project.tasks(slide.slide_id)}
         classes = tuple(sorted(task for task in tasks if len(project.classes(task)) > 1))
+        known = _known(project.path)
+        stale = _stale(project, known)
     train = [region for region in done if not region.holdout]
     reviewed = {task for region in train for task, state in region.states.items() if state == "done"}
     runs, history = tune_runs(path), model_history(path)
@@ -118,8 +128,10 @@ def read_content(path: Path) -> TrainContent:
         n_held_out=len(done) - len(train),
         tasks=tuple(sorted(reviewed)),
         classes=classes,
+        known=known,
         model=model.name if model is not None else DEFAULT_MODEL,
         n_promoted=standing,
+        stale=stale,
         rows=tuple(_row(one, states[one.name], promoted, current) for one in runs),
         run=run,
         state=None if run is None else states[run.name],
@@ -127,6 +139,28 @@ def read_content(path: Path) -> TrainContent:
         comparison=_comparison(run),
         events=events,
     )
+
+
+def _known(project: Path) -> tuple[str, ...]:
+    """Tasks of the model that a project works with; none where it is damaged: whoever works with it says so."""
+    history = model_history(project)
+    try:
+        return _tasks_of(current_model(project) or find_model(DEFAULT_MODEL), history[-1].checksum if history else "")
+    except ModelError:
+        return ()
+
+
+def _stale(project: Project, tasks: Sequence[str]) -> tuple[str, ...]:
+    history = model_history(project.path)
+    if not history:
+        return ()
+    return tuple(one.slide.slide_id for one in stale_slides(project, history[-1].checksum, tasks))
+
+
+@functools.lru_cache(maxsize=8)
+def _tasks_of(folder: Path, checksum: str) -> tuple[str, ...]:
+    """Tasks of a model; looking takes reading all its weights."""
+    return tuple(read_card(folder).labels.names)
 
 
 def _comparison(run: TuneRun | None) -> Comparison | None:

@@ -47,6 +47,10 @@ class TrainView(Protocol):
         """The candidate against the present model: largest losses first; no title = nothing to show."""
         ...
 
+    def show_anew(self, text: str, button: str, tip: str) -> None:
+        """How segmenting anew goes, or what there is to do; the words on its button and its tooltip, "" = none."""
+        ...
+
     def show_note(self, text: str) -> None:
         """A word about what just happened, "" = none."""
         ...

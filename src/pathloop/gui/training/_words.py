@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from pathloop.gui.running import Button
-from pathloop.gui.training._reading import TrainContent
+from pathloop.gui.training._reading import TrainContent, last_word
 from pathloop.gui.training._view import CompareRow
 from pathloop.loop.tuning import Comparison, gain_text, verdict
 
-__all__ = ["RECIPES", "buttons", "comparison_rows", "plan_words", "tasks_for"]
+__all__ = ["RECIPES", "buttons", "comparison_rows", "end_words", "plan_words", "tasks_for"]
 
 RECIPES: tuple[tuple[str, str, str], ...] = (
     (
@@ -36,6 +36,12 @@ _WHAT = {
     "new-task": "Adds a decoder for your objects; all else stays as it is.",
 }
 
+_MISSING = {
+    "subtype": "Give objects classes of yours first (panel Correct, + beside the classes), and mark their regions done",
+    "new-task": "Paint objects of a new kind first (panel Correct, New task...), and mark their regions done for it",
+}
+"""What to do where there is nothing to learn, by recipe."""
+
 
 def plan_words(content: TrainContent, recipe: str) -> tuple[str, str]:
     """The words on the button, and below it what it will do."""
@@ -43,6 +49,8 @@ def plan_words(content: TrainContent, recipe: str) -> tuple[str, str]:
     button = f"Train on {n} done {'region' if n == 1 else 'regions'} ({held} held out)"
     if n == 0:
         return button, "Review regions of the queue and mark them as done; every fourth one is held out to judge by."
+    if recipe in _MISSING and not tasks_for(content, recipe):
+        return button, f"{_WHAT[recipe]} {_MISSING[recipe]}."
     tasks = f" Reviewed: {', '.join(content.tasks)}." if content.tasks else ""
     start = f" Starts from {content.model}." if content.model else ""
     few = "" if held >= 4 else f" With {held} of 4 held-out regions nothing can be proved."
@@ -53,7 +61,7 @@ def tasks_for(content: TrainContent, recipe: str) -> tuple[str, ...]:
     """Tasks that a recipe can be asked to learn."""
     if recipe == "subtype":
         return tuple(task for task in content.tasks if task in content.classes)
-    return content.tasks if recipe == "new-task" else ()
+    return tuple(task for task in content.tasks if task not in content.known) if recipe == "new-task" else ()
 
 
 def buttons(content: TrainContent, *, is_open: bool, is_writer: bool, recipe: str, is_busy: bool) -> dict[str, Button]:
@@ -68,8 +76,8 @@ def buttons(content: TrainContent, *, is_open: bool, is_writer: bool, recipe: st
         why = "A run is under way"
     elif content.n_regions == 0:
         why = "No region is done, besides held-out ones"
-    elif recipe in ("subtype", "new-task") and not tasks_for(content, recipe):
-        why = "There is nothing of this kind in the done regions"
+    elif recipe in _MISSING and not tasks_for(content, recipe):
+        why = _MISSING[recipe]
     train = Button(not why, why or "Starts in the background; go on correcting meanwhile")
     idle = "Nothing is running"
     can_resume = state == "paused" or (state in ("interrupted", "cancelled", "failed", "waiting") and is_open)
@@ -92,6 +100,16 @@ def buttons(content: TrainContent, *, is_open: bool, is_writer: bool, recipe: st
             "Back to the model before" if content.n_promoted else "Nothing was promoted yet",
         ),
     }
+
+
+def end_words(content: TrainContent) -> str:
+    """How the last run came to its end."""
+    words = {
+        "finished": "Training has ended; see how the candidate does.",
+        "cancelled": "Training was stopped; it can go on later.",
+        "interrupted": "The training process is gone; it can go on from its last checkpoint.",
+    }
+    return words.get(content.state or "", f"Training failed: {last_word(content)}")
 
 
 def comparison_rows(comparison: Comparison) -> tuple[str, list[CompareRow], Sequence[str]]:

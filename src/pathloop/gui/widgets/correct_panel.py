@@ -1,6 +1,6 @@
 """The panel "Correct"."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSignalBlocker
@@ -27,6 +27,7 @@ from pathloop.gui.correcting import (
     shown_key,
 )
 from pathloop.gui.widgets._buttons import color_chip, emptied
+from pathloop.gui.widgets._task_row import TaskRow, ask_task
 from pathloop.gui.widgets.panel import Panel
 from pathloop.gui.widgets.tissue_tools import TissueTools
 
@@ -55,7 +56,6 @@ class CorrectPanel(Panel):
         self.guard(session)
         self.keys = keys_of(session.settings.keys)
         self.buttons: dict[str, QPushButton] = {}
-        self._task_buttons: dict[str, QPushButton] = {}
         self._shown_classes: tuple[tuple[ClassChoice, ...], int] = ((), 0)
         self._build_window()
         self._build_actions("tool")
@@ -78,9 +78,11 @@ class CorrectPanel(Panel):
         self._open.setToolTip("Make what is on screen editable, for all tasks. Regions of the queue open from there")
         self._close = QPushButton("Close")
         self._close.setToolTip("Back to the slide. Everything is saved already")
+        self._tasks = TaskRow()
         row = QHBoxLayout()
         row.addWidget(self._open, 1)
-        row.addWidget(self._close)
+        row.addWidget(self._close, 1)
+        row.addWidget(self._tasks.new)
         self._open_layer = QPushButton()
         self._open_layer.setObjectName("open-layer")
         self._open_layer.setToolTip("Use these tools on a labels layer that belongs to no slide. Edits are journalled")
@@ -88,9 +90,7 @@ class CorrectPanel(Panel):
         self.body.addWidget(self._title)
         self.body.addWidget(self._open_layer)
         self.body.addLayout(row)
-        self._tasks = QHBoxLayout()
-        self._task_group = QButtonGroup(self)
-        self.body.addLayout(self._tasks)
+        self.body.addWidget(self._tasks)
         self._saved = QLabel()
         self._saved.setObjectName("saved")
         self._saved.setWordWrap(True)
@@ -169,6 +169,8 @@ class CorrectPanel(Panel):
         self._open_layer.clicked.connect(lambda: presenter.open_layer())
         self._close.clicked.connect(lambda: presenter.corrector.close_window())
         self._retry.clicked.connect(lambda: session.journal.retry())
+        self._tasks.chosen.connect(lambda task: presenter.choose_task(task))
+        self._tasks.new_asked.connect(lambda: presenter.new_task())
         for name, button in self.buttons.items():
             button.clicked.connect(lambda checked=False, name=name: self._press(name))
         self._add_class.clicked.connect(self._ask_class)
@@ -188,32 +190,12 @@ class CorrectPanel(Panel):
 
     def show_window(self, facts: WindowFacts | None, problem: str) -> None:
         """See `CorrectView`."""
-        self._show_tasks(facts)
+        self._tasks.show_tasks(() if facts is None else facts.tasks, "" if facts is None else facts.task, problem)
         self._open.setEnabled(not problem)
         self._open.setVisible(facts is None)
         self._close.setVisible(facts is not None)
         nothing = problem or "Open a region of the queue, or make editable what is on screen."
         self._title.setText(nothing if facts is None else facts.title)
-
-    def _show_tasks(self, facts: WindowFacts | None) -> None:
-        tasks = () if facts is None else facts.tasks
-        if tasks != tuple(self._task_buttons):
-            emptied(self._tasks, self._task_group)
-            self._task_buttons = {task: self._task_button(task) for task in tasks}
-        for task, button in self._task_buttons.items():
-            button.setChecked(facts is not None and task == facts.task)
-
-    def _task_button(self, task: str) -> QPushButton:
-        button = QPushButton()
-        button.setText(task)
-        button.setCheckable(True)
-        button.setToolTip(f"Correct {task}")
-        button.setObjectName(f"task-{task}")
-        button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        button.clicked.connect(lambda checked=False, task=task: self.presenter.choose_task(task))
-        self._task_group.addButton(button)
-        self._tasks.addWidget(button)
-        return button
 
     def show_layer(self, name: str) -> None:
         """See `CorrectView`."""
@@ -287,6 +269,12 @@ class CorrectPanel(Panel):
     def show_note(self, text: str) -> None:
         """See `CorrectView`."""
         self._note.setText(text)
+
+    def ask_task(
+        self, color: tuple[int, int, int], problem: Callable[[str], str]
+    ) -> tuple[str, tuple[int, int, int]] | None:
+        """See `CorrectView`."""
+        return ask_task(self, color, problem)
 
     def ask_text(self, title: str, label: str) -> str | None:
         """See `CorrectView`."""

@@ -7,6 +7,8 @@ from weakref import WeakSet
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QMessageBox, QScrollArea, QVBoxLayout, QWidget
 
+from pathloop.gui.widgets._dock_tabs import fit_tabs
+
 __all__ = ["Panel"]
 
 WIDEST_PX = 460
@@ -65,8 +67,12 @@ class Panel(QScrollArea):
     def showEvent(self, event: Any) -> None:
         """A panel that was docked after it was made finds its window here."""
         super().showEvent(event)
+        QTimer.singleShot(0, self._settle)
+
+    def _settle(self) -> None:
+        fit_tabs(self, WIDEST_PX)
         if self._session is not None:
-            QTimer.singleShot(0, self._guard_window)
+            self._guard_window()
 
 
 class _Keeper(QObject):

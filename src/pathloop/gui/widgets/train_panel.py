@@ -114,6 +114,11 @@ class TrainPanel(Panel):
         for action, text in (("promote", "Promote the candidate"), ("rollback", "Roll back")):
             line.addWidget(self._buttons.push(action, text))
         self.body.addLayout(line)
+        self._anew = self._label("anew-text")
+        self._anew_button = self._buttons.push("anew", "Segment anew")
+        self._anew_button.hide()
+        self.body.addWidget(self._anew)
+        self.body.addWidget(self._anew_button)
 
     def _label(self, name: str) -> QLabel:
         label = QLabel()
@@ -150,6 +155,7 @@ class TrainPanel(Panel):
             "cancel": lambda: presenter.wish("cancel"),
             "promote": presenter.promote,
             "rollback": presenter.rollback,
+            "anew": presenter.anew.press,
         }
         for action, call in calls.items():
             self._buttons.connect(action, call)
@@ -220,6 +226,13 @@ class TrainPanel(Panel):
         self._say(self._title, title)
         self._say(self._verdict, "\n".join(verdict))
         self._fill(self._compare, [((text, gain), place) for text, gain, place in rows])
+
+    def show_anew(self, text: str, button: str, tip: str) -> None:
+        """See `TrainView`."""
+        self._say(self._anew, text)
+        self._anew_button.setText(button)
+        self._anew_button.setToolTip(tip)
+        self._anew_button.setVisible(bool(button))
 
     def show_note(self, text: str) -> None:
         """See `TrainView`."""

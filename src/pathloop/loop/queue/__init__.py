@@ -7,12 +7,14 @@ from pathloop.loop.queue._network import FEATURES
 from pathloop.loop.queue._offer import HOLDOUT_STEP
 from pathloop.loop.queue._rank import propose, rank
 from pathloop.loop.queue._request import NetworkPass, RankRequest, Strategy, Work
+from pathloop.loop.queue._roles import ENOUGH_PATIENTS
 from pathloop.loop.queue._score import Ranking, Score
 from pathloop.loop.queue._storing import region_from_values, region_values, store_queue
 from pathloop.loop.queue._strategies import STRATEGIES
 from pathloop.loop.queue._thumbnail import THUMBNAIL_PX, region_thumbnail
 
 __all__ = [
+    "ENOUGH_PATIENTS",
     "FEATURES",
     "HOLDOUT_STEP",
     "REGION_UM",

@@ -9,7 +9,7 @@ from pathloop.loop._export_training import patient_of
 from pathloop.loop.queue._kept import is_kept
 from pathloop.store import Project, Region, SlideRecord
 
-__all__ = ["Role", "slide_roles"]
+__all__ = ["ENOUGH_PATIENTS", "Role", "slide_roles"]
 
 Role = Literal["train", "held", "both"]
 ENOUGH_PATIENTS = 4

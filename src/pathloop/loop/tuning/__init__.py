@@ -24,6 +24,7 @@ from pathloop.loop.tuning._runs import (
     tune_runs,
     wish_for,
 )
+from pathloop.loop.tuning._stale import StaleSlide, scale_to_give, stale_slides
 from pathloop.loop.tuning._tune import start_process, tune
 from pathloop.loop.tuning._words import comparison_text, gain_text, plan_text, rounds_text, verdict
 
@@ -37,6 +38,7 @@ __all__ = [
     "RegionScore",
     "RunFacts",
     "RunState",
+    "StaleSlide",
     "TaskComparison",
     "TuneRequest",
     "TuneRun",
@@ -59,6 +61,8 @@ __all__ = [
     "rollback",
     "rounds_text",
     "same_run",
+    "scale_to_give",
+    "stale_slides",
     "start_process",
     "tune",
     "tune_runs",

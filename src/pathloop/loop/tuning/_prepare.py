@@ -16,6 +16,7 @@ from pathloop.core import (
     write_json,
 )
 from pathloop.learn import DataConfig, TuneConfig, default_fit
+from pathloop.loop.queue import ENOUGH_PATIENTS
 from pathloop.loop.tuning._current import model_of_project
 from pathloop.loop.tuning._recipe_data import RecipeData, TuneRequest
 from pathloop.loop.tuning._regions import WrittenRegion, write_regions
@@ -83,7 +84,17 @@ def prepare(request: TuneRequest) -> Generator[Event, None, TuneRun]:
             write_json(building / REQUEST, {"run": str(folder.resolve())})
     if len(held) == 0:
         yield Message("no held-out region is done yet: the candidate cannot be judged", level="warning")
+    yield from _warn_of_both(regions, held)
     return run
+
+
+def _warn_of_both(regions: Sequence[WrittenRegion], held: Sequence[WrittenRegion]) -> Generator[Event]:
+    train, judges = {one.patient for one in regions}, {one.patient for one in held}
+    both = sorted(train & judges)
+    if both and len(train | judges) >= ENOUGH_PATIENTS:
+        more = f" and {len(both) - 1} more" if len(both) > 1 else ""
+        text = f"regions of {both[0]}{more} train and others of that patient judge: the gain will look too large"
+        yield Message(text, level="warning")
 
 
 def _facts(

@@ -4,7 +4,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pathloop.core import Event, JobFinished, ModelError, ProjectError, Rect, UsageError
+from pathloop.core import Event, JobFinished, Message, ModelError, PathloopError, ProjectError, UsageError
 from pathloop.loop._segment import SegmentRequest, segment
 from pathloop.loop.tuning._comparison import Comparison, read_comparison
 from pathloop.loop.tuning._current import (
@@ -16,6 +16,7 @@ from pathloop.loop.tuning._current import (
     write_history,
 )
 from pathloop.loop.tuning._runs import TuneRun
+from pathloop.loop.tuning._stale import scale_to_give, stale_slides
 from pathloop.networks import export_model, known_models, read_card
 from pathloop.store import Project, now, who_am_i
 
@@ -168,9 +169,9 @@ def comparison_of(run: TuneRun) -> Comparison:
 
 
 def repredict(path: Path, *, device: str = "auto") -> Generator[Event]:
-    """Segment anew, with the project's model, what was segmented before; nothing that is reviewed changes.
+    """Segment anew, with the project's model, what other models segmented; nothing that is reviewed changes.
 
-    Every slide is run where its last run ran.
+    Every slide is run where it was run before. A slide whose file is gone is left out, with a warning.
 
     Yields
     ------
@@ -184,27 +185,33 @@ def repredict(path: Path, *, device: str = "auto") -> Generator[Event]:
     """
     with Project.open(path, write=False) as project:
         model = current_model(project.path) or model_of_project(project)
-        last = {
-            slide.slide_id: (slide.path, max(runs, key=lambda run: run.finished or ""))
-            for slide in project.slides()
-            if (runs := [run for run in project.runs(slide.slide_id) if run.finished])
-        }
-        scales = {slide.slide_id: slide.scale.um_per_px for slide in project.slides()}
-    objects: dict[str, int] = {}
-    for slide_id, (slide, run) in last.items():
-        request = SegmentRequest(
-            slides=(slide,),
-            project=path,
-            model=str(model),
-            device=device,
-            um_per_px=scales[slide_id],
-            roi=Rect(*run.parameters["region"]),
-            use_tissue_mask=bool(run.parameters.get("tissue_mask", True)),
-        )
-        for event in segment(request):
-            if isinstance(event, JobFinished):
-                for task, n in event.summary["objects"].items():
-                    objects[task] = objects.get(task, 0) + n
-            else:
-                yield event
-    yield JobFinished(path, {"slides": len(last), "objects": objects})
+        card = read_card(model)
+        stale = stale_slides(project, card.checksum, card.labels.names)
+    objects: dict[str, dict[str, int]] = {}
+    for one in stale:
+        slide = one.slide
+        try:
+            um_per_px = scale_to_give(slide)
+        except PathloopError as error:
+            yield Message(f"{error}; its objects stay as they are", "warning")
+            continue
+        for region, is_masked in one.places:
+            request = SegmentRequest(
+                slides=(slide.path,),
+                project=path,
+                model=str(model),
+                device=device,
+                um_per_px=um_per_px,
+                roi=region,
+                use_tissue_mask=is_masked,
+            )
+            for event in segment(request):
+                if isinstance(event, JobFinished):
+                    objects[slide.slide_id] = event.summary["objects"]
+                else:
+                    yield event
+    total: dict[str, int] = {}
+    for counts in objects.values():
+        for task, n in counts.items():
+            total[task] = total.get(task, 0) + n
+    yield JobFinished(path, {"slides": len(objects), "objects": total})
