@@ -8,10 +8,20 @@ import pytest
 import torch
 from training_sets import JOINT, TINY, config, pool, training_image
 
-from pathloop.core import Evaluated, Event, Message, RunCancelled, RunPaused, RunResumed, StepDone, TrainingError
+from pathloop.core import (
+    Evaluated,
+    Event,
+    Message,
+    RunCancelled,
+    RunPaused,
+    RunResumed,
+    StepDone,
+    TrainingError,
+    outcome,
+)
 from pathloop.learn import TrainConfig, read_wish, write_wish
 from pathloop.learn._fit import FitJob, fit, is_flat
-from pathloop.learn._parts import EVERYTHING, Phase, branches, let_train, parts_at
+from pathloop.learn._parts import EVERYTHING, Phase, branches, let_train, phase_at
 from pathloop.learn._sampler import TaskSampler
 from pathloop.learn._step import make_optimizer, parted, set_rate, train_step
 from pathloop.learn._weights import between
@@ -122,8 +132,8 @@ def moved(before: dict[str, torch.Tensor], network: MultiTaskNetwork) -> set[str
 
 def test_phases_let_parts_train_from_their_start_on(tmp_path: Path) -> None:
     phases = (Phase(0.0, branches(["gland"])), Phase(0.5, (*branches(["gland"]), "norms", "layer4")))
-    assert parts_at(phases, 0.49) == phases[0].parts
-    assert parts_at(phases, 0.5) == phases[1].parts
+    assert phase_at(phases, 0.49) == phases[0]
+    assert phase_at(phases, 0.5) == phases[1]
     settings = config(steps=4, ema=0.0, output=tmp_path / "run")
     job = job_of(settings, phases=phases)
     before = {name: value.clone() for name, value in job.network.state_dict().items()}
@@ -136,6 +146,18 @@ def test_phases_let_parts_train_from_their_start_on(tmp_path: Path) -> None:
     assert untouched
     assert all(torch.equal(before[name], after[name]) for name in untouched)
     assert not torch.equal(before["encoder.layer4.0.conv1.weight"], after["encoder.layer4.0.conv1.weight"])
+
+
+def test_statistics_of_norm_layers_stay_where_the_phase_says_so(tmp_path: Path) -> None:
+    phases = (Phase(0.0, ("norms", *branches(["gland"])), statistics=False),)
+    job = job_of(config(steps=3, ema=0.5, output=tmp_path / "run"), phases=phases)
+    before = {name: value.clone() for name, value in job.network.state_dict().items()}
+    weights = outcome(fit(job), lambda event: None)
+    for after in (job.network.state_dict(), weights):
+        changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
+        assert not [name for name in changed if "running" in name or "num_batches" in name]
+        assert "encoder.layer4.0.bn1.weight" in changed
+        assert any("decoders.gland" in name for name in changed)
 
 
 def test_encoder_learns_at_its_own_rate() -> None:

@@ -26,7 +26,7 @@ from pathloop.learn._checkpoint import CHECKPOINT_NAME, RunState, load_checkpoin
 from pathloop.learn._config import FitConfig, TrainConfig
 from pathloop.learn._control import Wish
 from pathloop.learn._memory import HalvedSteps
-from pathloop.learn._parts import EVERYTHING, Phase, let_train, parts_at
+from pathloop.learn._parts import EVERYTHING, Phase, let_train, phase_at
 from pathloop.learn._sampler import Batch, TaskSampler
 from pathloop.learn._step import choose_device, learning_rate, make_optimizer, set_rate
 from pathloop.learn._weights import decay_at, update_average
@@ -172,7 +172,7 @@ def _run(
     loader = DataLoader(Steps(job.sampler, state.step), batch_size=None, num_workers=fit_config.workers)
     window: list[dict[str, float]] = []
     started, first, n_samples = time.monotonic(), state.step, 0
-    steps, parts = HalvedSteps(network, optimizer, fit_config, job.teacher), None
+    steps, phase = HalvedSteps(network, optimizer, fit_config, job.teacher), None
 
     def keep() -> CheckpointSaved:
         path = config.output / CHECKPOINT_NAME
@@ -187,8 +187,8 @@ def _run(
             if wish == "cancel":
                 return False
             break
-        if parts != (parts := parts_at(job.phases, batch.step / fit_config.steps)):
-            let_train(network, parts)
+        if phase != (phase := phase_at(job.phases, batch.step / fit_config.steps)):
+            let_train(network, phase.parts, statistics=phase.statistics)
         # the seed of a step is its own, so dropout repeats when a run resumes
         torch.manual_seed(config.seed * 1_000_003 + batch.step)
         set_rate(optimizer, fit_config, batch.step)
@@ -204,7 +204,7 @@ def _run(
             yield done
         if _validation_is_due(state, fit_config):
             yield _validate(job, state, average)
-            let_train(network, parts)
+            let_train(network, phase.parts, statistics=phase.statistics)
         if state.step % fit_config.checkpoint_every == 0:
             yield keep()
         if is_flat(state.losses, fit_config.patience) and state.step < fit_config.steps:

@@ -7,7 +7,7 @@ from torch import nn
 
 from pathloop.networks.multitask import MultiTaskNetwork
 
-__all__ = ["EVERYTHING", "Phase", "branches", "let_train", "parts_at"]
+__all__ = ["EVERYTHING", "Phase", "branches", "let_train", "phase_at"]
 
 TASK = "task:"
 
@@ -22,11 +22,15 @@ class Phase:
         Share of the steps, 0..1, at which it begins.
     parts
         ``all``; ``encoder``; ``layer1`` .. ``layer4`` (the encoder's stages); ``norms`` (the encoder's batch norm
-        layers, scale and statistics); ``neck``; ``task:NAME``, the branch of one task.
+        layers); ``neck``; ``task:NAME``, the branch of one task.
+    statistics
+        Whether batch norm in these parts works with the statistics of the batch and learns them. False = it works with
+        those that it has, and only its scale and shift train.
     """
 
     start: float
     parts: tuple[str, ...]
+    statistics: bool = True
 
 
 EVERYTHING = (Phase(0.0, ("all",)),)
@@ -38,29 +42,36 @@ def branches(tasks: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"{TASK}{task}" for task in tasks)
 
 
-def parts_at(phases: Sequence[Phase], progress: float) -> tuple[str, ...]:
-    """What trains at a share of the steps; the phases are in the order of their starts."""
-    return [phase for phase in phases if phase.start <= progress][-1].parts
+def phase_at(phases: Sequence[Phase], progress: float) -> Phase:
+    """The phase at a share of the steps; they are in the order of their starts."""
+    return [phase for phase in phases if phase.start <= progress][-1]
 
 
-def let_train(network: MultiTaskNetwork, parts: Sequence[str]) -> None:
-    """Let only these parts train; the rest takes no gradient and its batch norm stands still."""
+def let_train(network: MultiTaskNetwork, parts: Sequence[str], *, statistics: bool = True) -> None:
+    """Let only these parts train; the rest takes no gradient and its batch norm stands still. See `Phase`."""
     network.eval()
     network.requires_grad_(requires_grad=False)
     for part in parts:
         for module in _modules(network, part):
             module.train()
             module.requires_grad_(requires_grad=True)
+    if not statistics:
+        for norm in _norms(network):
+            norm.eval()
 
 
 def _modules(network: MultiTaskNetwork, part: str) -> Iterator[nn.Module]:
     if part == "all":
         yield network
     elif part == "norms":
-        yield from (module for module in network.encoder.modules() if isinstance(module, nn.BatchNorm2d))
+        yield from _norms(network.encoder)
     elif part.startswith(TASK):
         yield from network.branch(part.removeprefix(TASK))
     elif part in ("encoder", "neck"):
         yield getattr(network, part)
     else:
         yield getattr(network.encoder, part)
+
+
+def _norms(module: nn.Module) -> Iterator[nn.Module]:
+    yield from (one for one in module.modules() if isinstance(one, nn.BatchNorm2d))

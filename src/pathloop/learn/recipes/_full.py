@@ -17,7 +17,7 @@ def full(config: TuneConfig, wish: Callable[[], Wish] = lambda: "go on") -> Gene
     """Train as `quick` at first, the deep stages from a tenth of the steps on, the whole encoder from a quarter on.
 
     Gradual unfreezing (Howard and Ruder 2018): branches that do not fit yet would spoil the encoder with their first
-    gradients. See `tuned` for events and errors.
+    gradients. Statistics of norm layers stay the parent's, as in `quick`. See `tuned` for events and errors.
     """
 
     def plan(card: ModelCard, regions: Sequence[TrainingImage]) -> Plan:
@@ -26,9 +26,9 @@ def full(config: TuneConfig, wish: Callable[[], Wish] = lambda: "go on") -> Gene
             raise TrainingError(f"no region is reviewed for a task of {card.name!r}: {', '.join(card.labels.names)}")
         top = ("norms", "neck", *branches(tasks))
         phases = (
-            Phase(0.0, top),
-            Phase(0.1, (*top, "layer3", "layer4")),
-            Phase(0.25, (*top, "encoder")),
+            Phase(0.0, top, statistics=False),
+            Phase(0.1, (*top, "layer3", "layer4"), statistics=False),
+            Phase(0.25, (*top, "encoder"), statistics=False),
         )
         return Plan(card.labels, tasks, phases, forgets=True, like={})
 

@@ -16,15 +16,18 @@ __all__ = ["quick"]
 def quick(config: TuneConfig, wish: Callable[[], Wish] = lambda: "go on") -> Generator[Event]:
     """Train the branches of the reviewed tasks, and the encoder's norm layers, from the first step on.
 
-    A new stain mostly moves the statistics and scales of the features, which the norm layers hold; the convolutions of
-    the encoder stay the parent's. Tasks that nobody reviewed keep their branches; the parent is asked what they should
-    say, so that the norm layers do not spoil them. See `tuned` for events and errors.
+    A new stain mostly moves the scales of the features, which the norm layers hold; the convolutions of the encoder
+    stay the parent's. So do the statistics of all norm layers: the parent's weights fit those that it has from many
+    laboratories, and those of a few regions in small batches spoil its decoders within ten steps. Tasks that nobody
+    reviewed keep their branches; the parent is asked what they should say, so that the norm layers do not spoil them.
+    See `tuned` for events and errors.
     """
 
     def plan(card: ModelCard, regions: Sequence[TrainingImage]) -> Plan:
         tasks = reviewed_tasks(regions, card.labels)
         if not tasks:
             raise TrainingError(f"no region is reviewed for a task of {card.name!r}: {', '.join(card.labels.names)}")
-        return Plan(card.labels, tasks, (Phase(0.0, ("norms", "neck", *branches(tasks))),), forgets=True, like={})
+        phase = Phase(0.0, ("norms", "neck", *branches(tasks)), statistics=False)
+        return Plan(card.labels, tasks, (phase,), forgets=True, like={})
 
     yield from tuned(config, plan, wish)
