@@ -17,16 +17,22 @@ from typing import Any
 import cv2
 import napari
 import numpy as np
-from qtpy.QtWidgets import QApplication, QComboBox, QPushButton
+import tifffile
+from qtpy.QtWidgets import QApplication, QComboBox, QInputDialog, QMessageBox, QPushButton
 
+import pathloop.loop.tuning._prepare as preparing
 from pathloop.core import Rect
 from pathloop.gui._current import session_for
 from pathloop.gui._session import Session
 from pathloop.gui._start import add_panels
+from pathloop.learn import default_fit
 from pathloop.synth import sample_slide_path
 
 IMAGES = Path(__file__).parent / "images"
 PATIENCE_S = 120
+TRAINING_S = 3600
+SHORT_RUN = {"steps": 48, "batch": 2, "validate_every": 12}
+"""Less than the recipe takes, so that the pictures take minutes."""
 
 
 def wait(for_what: str, condition: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
@@ -120,6 +126,7 @@ def show(slide: Path, options: argparse.Namespace) -> None:
     session.select("nuclei", ids[len(ids) // 2 : len(ids) // 2 + 1], "script")
     shoot("objects", "Objects")
     correct(viewer, session, panels, shoot)
+    train(viewer, session, panels, shoot)
     viewer.close()
 
 
@@ -157,6 +164,77 @@ def correct(viewer: napari.Viewer, session: Session, panels: dict[str, Any], sho
     panels["Correct"].findChild(QPushButton, "tissue-on").click()
     rest(1)
     shoot("tissue-brush", "Correct")
+    panels["Correct"].findChild(QPushButton, "tissue-on").click()
+
+
+def train(viewer: napari.Viewer, session: Session, panels: dict[str, Any], shoot: Callable[[str, str], None]) -> None:
+    """Regions done, a short fine-tuning run, the comparison, the promoted model."""
+    preparing.default_fit = lambda *facts: default_fit(*facts).model_copy(update=SHORT_RUN)
+    QMessageBox.question = staticmethod(lambda *_: QMessageBox.StandardButton.Yes)
+    QInputDialog.getText = staticmethod(lambda *_: ("made for a picture", True))
+    queue, corrector = panels["Queue"].presenter, panels["Correct"].presenter.corrector
+    to_train = [region.id for region in queue.content.regions if not region.holdout]
+    held = [region.id for region in queue.content.regions if region.holdout]
+    for number in [*to_train[:5], *held]:
+        review(number, session, panels)
+    tuning = panels["Train"].presenter
+    wait("the regions", lambda: tuning.content.n_held_out == len(held))
+    tuning.train()
+    queue.open(next(row.key for row in queue.rows if row.key[1] == to_train[5]))
+    wait("the next region", lambda: corrector.window is not None)
+    viewer.scene.camera.zoom *= 2
+    wait("some steps", lambda: len(tuning.content.curves.held_out.get("gland PQ", ())) >= 3, TRAINING_S)
+    shoot("train-run", "Train")
+    wait("the comparison", lambda: tuning.content.state == "finished", TRAINING_S)
+    corrector.close_window()
+    comparison = tuning.content.comparison
+    place = next(place for place, row in enumerate(comparison.regions) if row.task == "gland")
+    tuning.look(str(place))
+    wait("both models' objects", lambda: bool(tuning.overlay.sides))
+    rest(5)  # what was said about the end of training goes away
+    see_gland(viewer, session, Rect(*comparison.regions[place].rect))
+    panels["Train"].parentWidget().raise_()
+    rest(1)
+    bar = panels["Train"].verticalScrollBar()
+    bar.setValue(bar.maximum())
+    shoot("train-compare", "Train")
+    conductor = panels["Segment"].presenter.conductor
+    tuning.promote()
+    wait("the new model's objects", lambda: conductor.state != "idle")
+    wait("the new model's objects", lambda: conductor.state == "idle", TRAINING_S)
+    viewer.reset_view()
+    rest(1)
+    bar.setValue(0)
+    shoot("train-promote", "Train")
+
+
+def see_gland(viewer: napari.Viewer, session: Session, rect: Rect) -> None:
+    """Go near the largest gland of a region."""
+    found = session.frame("gland").instances
+    low, high = np.array([rect.y, rect.x]), np.array([rect.bottom, rect.right])
+    inside = ((found.centroids >= low) & (found.centroids < high)).all(axis=1)
+    row = int(np.argmax(found.areas_px * inside))
+    session.go_to(Rect.from_bounds(*(int(value) for value in found.boxes[row])))
+    viewer.scene.camera.zoom = 3
+
+
+def review(number: int, session: Session, panels: dict[str, Any]) -> None:
+    """Correct a region by what the sample's program drew, and mark it done."""
+    queue, presenter = panels["Queue"].presenter, panels["Correct"].presenter
+    corrector = presenter.corrector
+    queue.open(next(row.key for row in queue.rows if row.key[1] == number))
+    wait("the edit window", lambda: corrector.window is not None and corrector.window.region_id == number)
+    window = corrector.window
+    for task, own in window.tasks.items():
+        path = sample_slide_path().parent / "truth" / f"{session.current.slide_id}_{task}.tif"
+        if path.is_file():
+            true = tifffile.imread(path)[window.region.slices].astype(np.int32)
+            inside = window.region.relative_to(window.rect).slices
+            own.layer.data[inside] = np.where(true > 0, true + own.new_id(), 0)
+            own.layer.refresh()
+            corrector.strokes.take_all("script")
+    presenter.act("accept_region")
+    wait("the region", lambda: queue.region(("region", number)).state == "done")
 
 
 if __name__ == "__main__":

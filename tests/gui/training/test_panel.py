@@ -73,7 +73,9 @@ def test_from_the_button_to_a_promoted_model_and_back(window, started, qtbot, mo
     assert "worse: gland loses 0.100 PQ" in text(panel, "verdict")
 
     # a click on the region with the largest loss, then O held
-    row = next(index for index in range(compare.rowCount()) if "drawn_region3" in compare.item(index, 0).text())
+    row = next(
+        index for index in range(compare.rowCount()) if compare.item(index, 0).text() == "region 3 of drawn, gland"
+    )
     compare.scrollToItem(compare.item(row, 0))
     QTest.mouseClick(
         compare.viewport(), Qt.MouseButton.LeftButton, pos=compare.visualItemRect(compare.item(row, 0)).center()

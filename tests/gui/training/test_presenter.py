@@ -130,7 +130,7 @@ def test_a_good_candidate_is_promoted_and_rolled_back(desk):
     desk.presenter.read()
     title, rows, verdict = desk.view.last["comparison"]
     assert title == "fast-r1 against fast, 4 held-out regions"
-    assert rows[0] == ("gland PQ: 0.500 to 0.600", "+0.100", "")
+    assert rows[0] == ("gland PQ", "0.500", "0.600", "+0.100", "")
     assert verdict[-1] == "not worse anywhere: it can be promoted"
     assert desk.view.buttons == {"train", "promote"}
     worker = desk.session.conductor._client
@@ -185,11 +185,13 @@ def test_both_models_objects_are_looked_at(desk):
     finish(run, {"gland": 0.1})
     desk.presenter.read()
     rows = desk.view.last["comparison"][1]
-    places = [place for _, _, place in rows if place]
+    places = [place for *_, place in rows if place]
     desk.presenter.look(places[0])
     viewer, overlay = desk.session.viewer, desk.presenter.overlay
     assert (overlay.sides, overlay.shown) == (("parent", "candidate"), "candidate")
     layer = viewer.layers["candidate: fast-r1"]
+    own = viewer.layers["drawn - gland"]
+    assert not own.visible
     assert tuple(layer.translate) == pytest.approx((220 * layer.scale[0], 0))
     # held: the parent's; let go: the candidate's
     held = viewer.keymap[_key()](viewer)
@@ -197,12 +199,14 @@ def test_both_models_objects_are_looked_at(desk):
     assert overlay.shown == "parent"
     assert next(held, "done") == "done"
     assert overlay.shown == "candidate"
-    assert desk.view.notes[-1] == "Outlines of fast-r1. Hold O to see those of fast."
+    assert desk.view.notes[-1].startswith("Only outlines of fast-r1 are shown here. Hold O to see those of fast;")
     desk.presenter.look(places[1])
     assert desk.view.notes[-1] == "This region is on slide other: open it first."
     viewer.layers.remove(layer)
     assert overlay.sides == ("parent",)
+    assert not own.visible
     overlay.clear()
+    assert own.visible
     assert not [one for one in viewer.layers if "fast" in one.name]
     assert _key() not in viewer.keymap
 

@@ -20,7 +20,7 @@ class View:
     def __getattr__(self, name):
         if not name.startswith("show_"):
             raise AttributeError(name)
-        return lambda *values: self.last.__setitem__(name[5:], values)
+        return lambda *values, **_: self.last.__setitem__(name[5:], values)
 
     def show_note(self, text):
         self.notes.append(text)

@@ -192,9 +192,9 @@ class SlideLayers:
         """Whether the layer of a task or map is there and shown, but for `peek` and `set_visible`."""
         return self._stack.visible(task)
 
-    def peek(self, *, on: bool) -> None:
-        """Hide all layers to see the stain, and show again those that were visible."""
-        self._stack.hide_all("peek", hidden=on)
+    def peek(self, *, on: bool, reason: str = "peek") -> None:
+        """Hide all layers to see what lies below, and show again those that were visible when no reason is left."""
+        self._stack.hide_all(reason, hidden=on)
 
     def set_visible(self, *, visible: bool) -> None:
         """Hide all layers while another slide is looked at, and show again those that were visible."""

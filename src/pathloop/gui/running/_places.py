@@ -71,6 +71,7 @@ def start_drawing_regions(viewer: Any) -> None:
             edge_color="#e69f00",
             face_color=[0, 0, 0, 0],
             edge_width=4 / max(viewer.scene.camera.zoom, 1e-6),
+            units=next((layer.units[-2:] for layer in viewer.layers if layer.ndim >= 2), None),
         )
     layer = viewer.layers[REGIONS_LAYER]
     viewer.layers.selection.active = layer

@@ -16,6 +16,7 @@ __all__ = ["SWAP_KEY", "SwapOverlay", "read_objects"]
 SWAP_KEY = "O"
 SIDES = ("parent", "candidate")
 CONTOUR_PX = 3
+REASON = "two models are compared"
 
 Objects = dict[str, NDArray[np.int32]]
 
@@ -36,7 +37,7 @@ def read_objects(path: Path, task: str) -> Objects:
 
 
 class SwapOverlay:
-    """Two layers of outlines, one of them shown. Main thread only.
+    """Two layers of outlines, one of them shown; the slide's own layers are hidden meanwhile. Main thread only.
 
     Parameters
     ----------
@@ -47,6 +48,7 @@ class SwapOverlay:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._layers: dict[str, Any] = {}
+        self._opened: OpenedSlide | None = None
         self._bound: list[Any] = []
         session.viewer.layers.events.removed.connect(self._on_removed)
 
@@ -83,6 +85,8 @@ class SwapOverlay:
             layer.contour = CONTOUR_PX
             self._layers[side] = layer
         self._session.viewer.layers.selection.active = active
+        self._opened = opened
+        opened.desk.layers.peek(on=True, reason=REASON)
         self.turn("candidate")
         # napari's image layers have something of their own on this key, which goes before the viewer's
         self._bound = [self._session.viewer, image]
@@ -100,8 +104,14 @@ class SwapOverlay:
         for layer in layers.values():
             if layer in self._session.viewer.layers:
                 self._session.viewer.layers.remove(layer)
+        self._end()
+
+    def _end(self) -> None:
         while self._bound:
             self._bound.pop().bind_key(SWAP_KEY, None)
+        if self._opened is not None:
+            self._opened.desk.layers.peek(on=False, reason=REASON)
+            self._opened = None
 
     def close(self) -> None:
         """Clear, and hear no more of the viewer."""
@@ -115,4 +125,8 @@ class SwapOverlay:
         self.turn("candidate")
 
     def _on_removed(self, event: Any) -> None:
-        self._layers = {side: layer for side, layer in self._layers.items() if layer is not event.value}
+        left = {side: layer for side, layer in self._layers.items() if layer is not event.value}
+        if self._layers and not left:
+            self._layers = left
+            self._end()
+        self._layers = left

@@ -146,7 +146,10 @@ class TrainPresenter:
         def show(objects: Any) -> None:
             if self.opened is opened and objects:
                 self.overlay.show(opened, rect, objects, names)
-                self.view.show_note(f"Outlines of {names['candidate']}. Hold O to see those of {names['parent']}.")
+                self.view.show_note(
+                    f"Only outlines of {names['candidate']} are shown here. Hold O to see those of {names['parent']};"
+                    " another panel shows everything again."
+                )
             else:
                 self.view.show_note("The tissue map has no outlines to show.")
 
@@ -266,7 +269,7 @@ class TrainPresenter:
         elif not self._is_busy:
             view.show_progress(*progress_of(content))
         self.anew.show(self.path, content.stale, is_writer=opened is not None and opened.is_writer)
-        view.show_curves(content.curves)
+        view.show_curves(content.curves, is_going_on=content.state in ("running", "paused"))
         view.show_rounds(content.rows)
         view.show_comparison(*(comparison_rows(content.comparison) if content.comparison else ("", (), ())))
 

@@ -8,8 +8,8 @@ from pathloop.gui.training._reading import Curves, RoundRow
 
 __all__ = ["CompareRow", "TrainView"]
 
-CompareRow = tuple[str, str, str]
-"""A line of the comparison: text, gain, and what it goes to ("" = nowhere)."""
+CompareRow = tuple[str, str, str, str, str]
+"""A line of the comparison: what, the old score, the new one, gain, and what it goes to ("" = nowhere)."""
 
 
 class TrainView(Protocol):
@@ -35,8 +35,8 @@ class TrainView(Protocol):
         """How far the run is; without a text nothing goes on."""
         ...
 
-    def show_curves(self, curves: Curves) -> None:
-        """Loss and held-out scores of the last run."""
+    def show_curves(self, curves: Curves, *, is_going_on: bool) -> None:
+        """Loss and held-out scores of the last run; of one that has ended only where the user wants to see them."""
         ...
 
     def show_rounds(self, rows: Sequence[RoundRow]) -> None:

@@ -6,6 +6,7 @@ from pathloop.gui.running import Button
 from pathloop.gui.training._reading import TrainContent, last_word
 from pathloop.gui.training._view import CompareRow
 from pathloop.loop.tuning import Comparison, gain_text, verdict
+from pathloop.store import counted
 
 __all__ = ["RECIPES", "buttons", "comparison_rows", "end_words", "plan_words", "tasks_for"]
 
@@ -115,22 +116,24 @@ def end_words(content: TrainContent) -> str:
 def comparison_rows(comparison: Comparison) -> tuple[str, list[CompareRow], Sequence[str]]:
     """Title, lines (tasks, then regions with the largest losses first; the last part says where it leads), verdict."""
     one = comparison
-    title = f"{one.candidate.name} against {one.parent.name}, {one.n_regions} held-out regions"
+    title = f"{one.candidate.name} against {one.parent.name}, {counted('held-out region', one.n_regions)}"
     rows: list[CompareRow] = []
     for task, found in one.tasks.items():
         old, new = (None if side is None else side.get(found.score) for side in (found.parent, found.candidate))
         word = "PQ" if found.score == "pq" else "mean F1"
-        text = f"{task} {word}: {_value(old)} to {_value(new)}"
-        rows.append((text, "" if found.gain is None else gain_text(found.gain), ""))
+        gain = "" if found.gain is None else gain_text(found.gain)
+        rows.append((f"{task} {word}", _value(old), _value(new), gain, ""))
     for key, sides in one.old_skills.items():
         lost = sides["candidate"] - sides["parent"]
-        rows.append((f"old skills, {key} Dice: {sides['parent']:.3f} to {sides['candidate']:.3f}", f"{lost:+.3f}", ""))
+        old_words = f"{key.rpartition('/')[2]} Dice, {key.rpartition('/')[0]}"
+        rows.append((old_words, _value(sides["parent"]), _value(sides["candidate"]), f"{lost:+.3f}, old skill", ""))
     for number, row in enumerate(one.regions):
         if row.parent is not None or row.candidate is not None:
-            text = f"{row.region}, {row.task}: {_value(row.parent)} to {_value(row.candidate)}"
-            rows.append((text, f"{row.gain:+.3f}", str(number)))
+            place = row.region.rpartition("_region")
+            text = f"region {place[2]} of {place[0]}, {row.task}" if place[1] else f"{row.region}, {row.task}"
+            rows.append((text, _value(row.parent), _value(row.candidate), f"{row.gain:+.3f}", str(number)))
     return title, rows, verdict(one)
 
 
 def _value(value: float | None) -> str:
-    return "none" if value is None else f"{value:.3f}"
+    return "-" if value is None else f"{value:.3f}"

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QComboBox,
     QHBoxLayout,
     QHeaderView,
@@ -21,6 +20,7 @@ from qtpy.QtWidgets import (
 from pathloop.gui._current import session_for
 from pathloop.gui.training import CompareRow, Curves, RoundRow, TrainPresenter
 from pathloop.gui.widgets._queue_controls import NamedButtons
+from pathloop.gui.widgets._train_parts import fold_button, score_table
 from pathloop.gui.widgets.panel import Panel
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class TrainPanel(Panel):
         self.body.setContentsMargins(4, 4, 4, 4)
         self._buttons = NamedButtons()
         self._curves: Any = None
+        self._shown_curves, self._is_going_on = Curves(), False
         self._build_start()
         self._build_run()
         self._build_compare()
@@ -93,15 +94,17 @@ class TrainPanel(Panel):
         self.body.addLayout(self._run_buttons)
         self.body.addWidget(self._note)
         self._curves_place = QVBoxLayout()
+        self._curves_button = fold_button("curves-fold", "Curves", "Loss and held-out scores of the last run")
+        self.body.addWidget(self._curves_button)
         self.body.addLayout(self._curves_place)
-        self._rounds = self._table("rounds", ROUNDS, "All rounds of fine-tuning of this project")
+        self._rounds = score_table("rounds", ROUNDS, "All rounds of fine-tuning of this project")
         self._rounds.setFixedHeight(TABLE_PX)
         self.body.addWidget(self._rounds)
 
     def _build_compare(self) -> None:
         self._title, self._verdict = self._label("comparison"), self._label("verdict")
         tip = "The present model to the candidate; regions with the largest losses come first. A click goes there"
-        self._compare = self._table("compare", ("Score", "Gain (95 % interval)"), tip)
+        self._compare = score_table("compare", ("Score", "Was", "Is", "Gain (95 % interval)"), tip)
         self._compare.setMinimumHeight(COMPARE_PX)
         header = self._compare.horizontalHeader()
         header.setStretchLastSection(False)
@@ -128,21 +131,6 @@ class TrainPanel(Panel):
         label.hide()
         return label
 
-    def _table(self, name: str, columns: Sequence[str], tip: str) -> QTableWidget:
-        table = QTableWidget(0, len(columns))
-        table.setObjectName(name)
-        table.setAccessibleName(tip)
-        table.setToolTip(tip)
-        table.setHorizontalHeaderLabels(list(columns))
-        table.verticalHeader().hide()
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setWordWrap(False)
-        table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        table.horizontalHeader().setStretchLastSection(True)
-        table.hide()
-        return table
-
     def _wire(self) -> None:
         presenter = self.presenter
         self._recipe.activated.connect(lambda _: presenter.choose_recipe(self._recipe.currentData()))
@@ -159,6 +147,7 @@ class TrainPanel(Panel):
         }
         for action, call in calls.items():
             self._buttons.connect(action, call)
+        self._curves_button.toggled.connect(lambda _: self._show_curves())
         self._compare.cellClicked.connect(lambda row, _: self._look(row))
 
     def _look(self, row: int) -> None:
@@ -203,17 +192,25 @@ class TrainPanel(Panel):
             self._bar.setValue(round(1000 * share))
         self._say(self._progress, text)
 
-    def show_curves(self, curves: Curves) -> None:
+    def show_curves(self, curves: Curves, *, is_going_on: bool) -> None:
         """See `TrainView`."""
-        if self._curves is None:
-            if not curves.losses:
-                return
+        if self._is_going_on != is_going_on:
+            self._is_going_on = is_going_on
+            self._curves_button.setChecked(is_going_on)
+        self._shown_curves = curves
+        self._curves_button.setVisible(bool(curves.losses))
+        self._show_curves()
+
+    def _show_curves(self) -> None:
+        is_wanted = self._curves_button.isChecked() and bool(self._shown_curves.losses)
+        if self._curves is None and is_wanted:
             from pathloop.gui.widgets._train_curves import TrainCurves
 
             self._curves = TrainCurves()
             self._curves_place.addWidget(self._curves)
-        self._curves.setVisible(bool(curves.losses))
-        self._curves.show_curves(curves)
+        if self._curves is not None:
+            self._curves.setVisible(is_wanted)
+            self._curves.show_curves(self._shown_curves)
 
     def show_rounds(self, rows: Sequence[RoundRow]) -> None:
         """See `TrainView`."""
@@ -225,7 +222,7 @@ class TrainPanel(Panel):
         """See `TrainView`."""
         self._say(self._title, title)
         self._say(self._verdict, "\n".join(verdict))
-        self._fill(self._compare, [((text, gain), place) for text, gain, place in rows])
+        self._fill(self._compare, [(tuple(cells), place) for *cells, place in rows])
 
     def show_anew(self, text: str, button: str, tip: str) -> None:
         """See `TrainView`."""
@@ -270,6 +267,12 @@ class TrainPanel(Panel):
                 item.setToolTip(text)
                 item.setData(Qt.ItemDataRole.UserRole, place)
                 table.setItem(index, column, item)
+
+    def hideEvent(self, event: Any) -> None:
+        """Whoever goes to another panel wants to see the slide's own objects again."""
+        super().hideEvent(event)
+        if not event.spontaneous() and hasattr(self, "presenter"):
+            self.presenter.overlay.clear()
 
     def showEvent(self, event: Any) -> None:
         """Another process may have changed what is shown meanwhile."""

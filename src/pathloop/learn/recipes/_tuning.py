@@ -6,15 +6,17 @@ from typing import Any
 
 import torch
 
-from pathloop.core import Event, JobFinished, LabelSchema, Message, TaskSpec
+from pathloop.core import Evaluated, Event, JobFinished, LabelSchema, Message, TaskSpec
 from pathloop.interchange import TrainingImage, iter_dataset
 from pathloop.learn._check_set import drawn_images, old_data
+from pathloop.learn._checkpoint import CHECKPOINT_NAME
 from pathloop.learn._config import TrainConfig
 from pathloop.learn._control import Wish
 from pathloop.learn._fit import FitJob, Metrics, fit
 from pathloop.learn._parts import Phase
 from pathloop.learn._pool import SamplePool, WeightedImage
 from pathloop.learn._sampler import TaskSampler
+from pathloop.learn._step import choose_device
 from pathloop.learn._tune_config import TuneConfig
 from pathloop.learn._validate import validate
 from pathloop.learn._weights import between
@@ -100,6 +102,8 @@ def tuned(
         curves.append(validate(net, seen, card.um_per_px))
         return curves[-1]
 
+    if seen and not (config.output / CHECKPOINT_NAME).is_file():
+        yield Evaluated(0, measure(network.to(choose_device(config.device))), is_best=False)
     job = FitJob(
         network=network,
         sampler=TaskSampler(SamplePool(data.images, plan.labels, card.um_per_px), training),

@@ -168,6 +168,10 @@ def _complete_card(run: TuneRun, comparison: Comparison) -> None:
     write_card(run.candidate, card.model_copy(update={"training": card.training | about, "metrics": metrics}))
 
 
+_CHILDREN: list["subprocess.Popen[bytes]"] = []
+"""Processes that were started from here: Python warns of those that it forgets while they run."""
+
+
 def start_process(run: TuneRun) -> int:
     """Start the process that works on a run, in a session of its own, so that it outlives this one; its number.
 
@@ -177,6 +181,7 @@ def start_process(run: TuneRun) -> int:
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+    _CHILDREN[:] = [one for one in _CHILDREN if one.poll() is None]
     with (run.folder / "worker.log").open("ab") as log:
         process = subprocess.Popen(
             command,
@@ -186,4 +191,5 @@ def start_process(run: TuneRun) -> int:
             start_new_session=True,
             creationflags=flags,
         )
+    _CHILDREN.append(process)
     return process.pid

@@ -11,6 +11,7 @@ from pathloop.loop.tuning._current import model_history
 from pathloop.loop.tuning._runs import TuneRun, read_tune_config, tune_runs
 from pathloop.networks import read_card
 from pathloop.predict import may_have_gpu
+from pathloop.store import counted
 
 __all__ = ["comparison_text", "gain_text", "plan_text", "rounds_text", "verdict"]
 
@@ -62,7 +63,7 @@ def comparison_text(comparison: Comparison) -> str:
     """Scores of both models, the gains with their intervals, old skills, and what follows."""
     one = comparison
     lines = [
-        f"{one.candidate.name} against {one.parent.name} on {one.n_regions} held-out regions"
+        f"{one.candidate.name} against {one.parent.name} on {counted('held-out region', one.n_regions)}"
         f" of {one.n_patients} {'patient' if one.n_patients == 1 else 'patients'}"
         f" ({one.engine})",
         "",
