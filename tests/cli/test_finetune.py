@@ -72,7 +72,7 @@ def test_the_loop_closes(project, capsys):
     assert call("finetune", project) == 0
     told = capsys.readouterr().out
     assert "tune-0001 (quick): trains the decoders of nuclei, gland, lumen" in told
-    assert "fast-r1 against fast on 1 held-out regions" in told
+    assert "fast-r1 against fast on 1 held-out region" in told
     assert "not enough evidence: 1 of at least 4 held-out regions" in told
     [run] = tune_runs(project)
     assert run.state == "finished"

@@ -104,7 +104,7 @@ def test_all_slides_follow_the_one_on_screen_first(session, conductor, folder):
     finish(conductor)
     # of a slide that is not in the window nothing is opened; what one place covers is not run twice
     assert asked(conductor) == [
-        ("two", None, True), ("one", None, True), ("three", Rect(10, 10, 100, 100), False), ("three", None, True),
+        ("two", None, True), ("one", None, True), ("three", None, True), ("three", Rect(10, 10, 100, 100), False),
     ]  # fmt: skip
     assert {request.model for request in conductor._client.requests} == {str(find_model("fast"))}
     assert len(session.opened) == 2
@@ -147,6 +147,46 @@ def test_a_stop_keeps_the_rest_for_later(session, conductor, folder):
     assert (conductor.state, anew.is_stopped, conductor.can_resume) == ("dead", True, True)
     conductor.resume()
     assert fake.requests[-1] == fake.requests[-2]
+
+
+def test_a_stopped_queue_stays_so_whatever_ends(session, conductor, folder):
+    show(session, folder, "one")
+    anew, fake = conductor.anew, conductor._client
+    # a run by hand is stopped while the queue waits for it: what is left of it can be resumed
+    conductor.start(Command((Rect(0, 0, 50, 50), Rect(60, 60, 50, 50)), use_tissue_mask=True, model="fast"))
+    started(conductor)
+    anew.ask(folder / "study.pathloop")
+    conductor.cancel()
+    fake.send(RunCancelled())
+    assert (anew.is_stopped, conductor.state, len(fake.requests)) == (True, "idle", 1)
+    conductor.resume()
+    assert fake.requests[-1].region == Rect(0, 0, 50, 50)
+    fake.die("killed by signal 9")
+    assert (conductor.state, anew.is_stopped, len(fake.requests)) == ("dead", True, 2)
+    # of another project Resume knows nothing
+    write_slide(folder / "else" / "four.tif", (200, 200), seed=9, truth_dir=folder / "else" / "truth")
+    session.open_slide(folder / "else" / "four.tif")
+    session.background.flush()
+    assert session.current.path.stem == "four"
+    assert not conductor.can_resume
+
+
+def test_a_slide_that_is_closed_while_it_lands_is_not_done(session, conductor, folder, monkeypatch):
+    opened, ends = show(session, folder, "three"), []
+    monkeypatch.setattr(RunRecorder, "land", lambda self, run_folder, progressed, done: ends.append(done))
+    conductor.anew.ask(folder / "study.pathloop")
+    finish(conductor)
+    assert conductor._is_landing
+    session.close_slide(opened)
+    while conductor.anew.is_on:
+        ends.pop()()
+        session.background.flush()
+        if conductor.anew.is_on:
+            finish(conductor)
+    # its place is looked at again, and the other one of it too
+    assert [one for one in asked(conductor) if one[0] == "three"] == [
+        ("three", None, True), ("three", None, True), ("three", Rect(10, 10, 100, 100), False),
+    ]  # fmt: skip
 
 
 def test_it_waits_for_a_run_and_begins_anew_with_another_model(session, conductor, folder):

@@ -45,14 +45,10 @@ pytestmark = [pytest.mark.gui, pytest.mark.slow]
 # few steps, and so long ones that the candidate sees something else than its parent
 STEPS = {"steps": 3, "batch": 2, "patch_px": 64, "warmup_steps": 1, "learning_rate": 0.002, "ema": 0.0, "distil": 0.0}
 STEPS |= {"workers": 0, "log_every": 1, "validate_every": 1000, "precision": "fp32"}
-# what every worker process reads before it begins: drawing what the model knew before would take most of the time, and
-# at the lowest priority nothing would go on beside whatever else this computer does
+# what every worker process reads before it begins: drawing what the model knew before would take most of the time
 SITE = """
-import pathlib
 import pathloop.learn._check_set as check_set
-import pathloop.worker._gentle as gentle
 check_set.CHECK_IMAGES, check_set.CHECK_PX, check_set.REPLAY_IMAGES, check_set.REPLAY_PX = 1, 128, 1, 128
-gentle.NICENESS, gentle.AUTOGROUP = 0, pathlib.Path("none")
 """
 
 

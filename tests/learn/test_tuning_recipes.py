@@ -103,6 +103,9 @@ def test_quick_moves_reviewed_branches_and_norms_alone(tmp_path: Path, parent: P
     encoder = {name for name in names if name.startswith("encoder")}
     assert encoder
     assert all("bn" in name or "downsample.1" in name for name in encoder)
+    # not even by the look at the held-out regions before the first step
+    assert not [name for name in names if "running" in name or "num_batches" in name]
+    assert next(event.step for event in events if event.kind == "evaluated") == 0
     card = load_model(last.path)[1]
     assert (card.name, card.parent) == ("new", load_model(parent)[1].checksum)
     assert card.training["recipe"] == "quick"

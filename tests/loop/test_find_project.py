@@ -1,6 +1,7 @@
 """Which project a slide belongs to, and where a new one goes."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,13 @@ def test_found_by_fingerprint(slide, tmp_path, place):
     assert found is not None
     assert found.resolve() == made
     assert find_project(slide, "cd" * 32, [made]) is None
+
+
+def test_projects_of_older_formats_are_found(slide):
+    with zipfile.ZipFile(Path(__file__).parents[1] / "store" / "version2.zip") as packed:
+        packed.extractall(slide.parent / "old.pathloop")
+    assert find_project(slide, "f") == slide.parent / "old.pathloop"
+    assert find_project(slide, FINGERPRINT) is None
 
 
 def test_own_name_first_then_beside_then_working_directory(slide, tmp_path):

@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -60,3 +62,14 @@ def test_one_core_is_left_alone():
         assert os.sched_getaffinity(0) == {CORES[0]}
     finally:
         os.sched_setaffinity(0, CORES)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="niceness is of POSIX")
+@pytest.mark.parametrize(("asked", "niceness"), [("", 19), ("0", 0), ("7", 7), ("77", 19), ("fast", 19)])
+def test_who_works_behind_a_window_is_as_nice_as_asked(asked, niceness):
+    code = "import os; from pathloop.worker._gentle import lower_priority; lower_priority(); print(os.nice(0))"
+    mine = os.nice(0)
+    found = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"PATHLOOP_NICENESS": asked}, capture_output=True, check=True
+    )
+    assert int(found.stdout) == min(19, mine + niceness)

@@ -46,8 +46,8 @@ A model is refused that is worse than the present one: that loses more than 0.02
 any task, 0.005 of the mean over tasks, or 0.01 Dice of old skills. --force REASON promotes it all the same and records
 the reason. With fewer than four held-out regions nothing is proved: --yes says that you know.
 
-Then everything that nobody has reviewed is segmented anew where it was segmented before; reviewed objects and done
-regions stay. 'pathloop rollback' takes the promotion back.
+Then everything that nobody has reviewed is segmented anew where it was segmented before, for all tasks of the model;
+reviewed objects and done regions stay. 'pathloop rollback' takes the promotion back.
 
 examples:
   pathloop promote study.pathloop tune-0001

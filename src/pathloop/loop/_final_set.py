@@ -22,7 +22,7 @@ class FinalSet:
     project
         Open for reading or writing.
     records
-        Its slides.
+        Its slides that hold anything; regions of the others must be verified too.
     patients
         Patient by slide, as `read_patients` gives it.
 
@@ -34,7 +34,7 @@ class FinalSet:
 
     def __init__(self, project: Project, records: Sequence[SlideRecord], patients: Mapping[str, str]) -> None:
         self._project, self._records, self._patients = project, records, patients
-        self._reviews = {one.region.id: one for record in records for one in review_regions(project, record.slide_id)}
+        self._reviews = {one.region.id: one for one in review_regions(project)}
         require_verified(list(self._reviews.values()))
 
     def regions(self) -> Iterator[TrainingRegion]:
@@ -47,7 +47,7 @@ class FinalSet:
     def plan(self) -> SplitPlan:
         """Patients of whom every region was held out are the test set; the others are dealt as always."""
         holdouts: dict[str, set[bool]] = {}
-        slides = {record.slide_id: record for record in self._records}
+        slides = {record.slide_id: record for record in self._project.slides()}
         for review in self._reviews.values():
             patient = patient_of(slides[review.region.slide_id], self._patients)
             holdouts.setdefault(patient, set()).add(review.region.holdout)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pathloop.core import DataError, PathloopError, config_folder, read_json, write_json
-from pathloop.store import Project, on_network_drive, slide_stem
+from pathloop.store import on_network_drive, slide_fingerprints, slide_stem
 
 __all__ = ["ProposedProject", "RecentProjects", "find_project", "propose_project"]
 
@@ -74,9 +74,8 @@ def _knows(path: Path, fingerprint: str, *, or_empty: bool) -> bool:
     try:
         if not path.is_dir():
             return False
-        with Project.open(path, write=False) as project:
-            slides = project.slides()
-            return any(slide.fingerprint == fingerprint for slide in slides) or (or_empty and not slides)
+        known = slide_fingerprints(path)  # of any version: whoever opens it for writing brings it up to date
+        return fingerprint in known or (or_empty and not known)
     except (PathloopError, OSError):
         return False
 

@@ -73,7 +73,8 @@ def write_maps(project: Project, slide_id: str, run_key: str, maps: RunMaps) -> 
     """Fill a run's part of the slide's maps; the rest stays as it was.
 
     Where an earlier run used other cells or classes, its part is carried over: each new cell takes the old cell that
-    its centre lies in, and classes that the new model does not know are added to the legend.
+    its centre lies in, and classes that the new model does not know are added to the legend. Cells whose centre lies in
+    a region that is done for the tissue map stay as they are: a person has seen them.
     """
     if maps.tissue is not None:
         old, own = project.predicted_tissue(slide_id), maps.tissue
@@ -81,7 +82,7 @@ def write_maps(project: Project, slide_id: str, run_key: str, maps: RunMaps) -> 
         if old is not None:
             codes = _onto(old.codes, (old.cell_px, old.origin_px), own.cell_px, own.values.shape)
         codes, (names, colors) = _joint_legend(codes, old, maps.classes)
-        codes = own.over(codes)
+        codes = _kept(project, slide_id, codes, own)
         if codes.max() <= len(maps.classes):
             names, colors = names[: len(maps.classes)], colors[: len(maps.classes)]
         project.write_tissue(slide_id, TissueMap(codes, names, colors, own.cell_px, (0.0, 0.0), run_key))
@@ -92,6 +93,19 @@ def write_maps(project: Project, slide_id: str, run_key: str, maps: RunMaps) -> 
             values = _onto(earlier.values, (earlier.cell_px, earlier.origin_px), new.cell_px, new.values.shape)
         unsure = UncertaintyMap(new.over(values), MEASURE, new.cell_px, (0.0, 0.0), run_key)
         project.write_uncertainty(slide_id, unsure)
+
+
+def _kept(project: Project, slide_id: str, old: NDArray[np.uint8], own: CellMap) -> NDArray[np.uint8]:
+    """A run's codes over the old ones, but for old ones in regions that are done for the tissue map."""
+    codes = own.over(old)
+    centres = [(np.arange(n) + 0.5) * size for n, size in zip(old.shape, own.cell_px, strict=True)]
+    for region in project.regions(slide_id):
+        if region.states.get("tissue") == "done":
+            rows = np.flatnonzero((centres[0] >= region.rect.y) & (centres[0] < region.rect.bottom))
+            cols = np.flatnonzero((centres[1] >= region.rect.x) & (centres[1] < region.rect.right))
+            place = np.ix_(rows, cols)
+            codes[place] = np.where(old[place] > 0, old[place], codes[place])
+    return codes
 
 
 def _cells(job: TileJob, cell_px: int) -> tuple[Pair, tuple[int, int]]:

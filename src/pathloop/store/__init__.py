@@ -1,7 +1,7 @@
 """The project folder: slides, objects, label pyramids, maps and runs, with one writer and any number of readers."""
 
 from pathloop.store._clock import now
-from pathloop.store._database import on_network_drive
+from pathloop.store._database import on_network_drive, slide_fingerprints
 from pathloop.store._edits import (
     CellChange,
     Change,
@@ -66,6 +66,7 @@ __all__ = [
     "now",
     "on_network_drive",
     "run_folder",
+    "slide_fingerprints",
     "slide_stem",
     "who_am_i",
 ]

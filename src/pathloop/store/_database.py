@@ -97,6 +97,22 @@ def _problem(path: Path, error: sqlite3.DatabaseError) -> ProjectError:
     return ProjectError(f"{path}: damaged project database ({error}); restore the folder from a copy")
 
 
+def slide_fingerprints(folder: Path) -> set[str]:
+    """Fingerprints of the slides that a project folder of any version knows; nothing is brought up to date.
+
+    Raises
+    ------
+    ProjectError
+        If it is missing, damaged or of a newer version.
+    """
+    database = _opened(folder / "project.db", write=False)
+    try:
+        _version(database)
+        return {str(row[0]) for row in database.rows("SELECT fingerprint FROM slides")}
+    finally:
+        database.close()
+
+
 def check_database(path: Path) -> None:
     """Whether `open_database` would open it for writing; nothing is written.
 

@@ -16,7 +16,7 @@ KILL = Path(__file__).parents[3] / "benchmarks" / "kill.py"
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 def test_three_kills_lose_nothing_but_the_edit_in_progress(qapp):
     done = subprocess.run(
-        [sys.executable, KILL, "--times", "3", "--edits", "200", "--seed", "100"], capture_output=True, text=True
+        [sys.executable, KILL, "--times", "3", "--edits", "120", "--seed", "100"], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 of 3 rounds lost nothing" in done.stdout

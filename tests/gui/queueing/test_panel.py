@@ -258,6 +258,8 @@ def test_menus_add_and_mark(ranked, qtbot):
         "Only nuclei: done",
         "Only glands: done",
         "Only lumina: done",
+        "",
+        "Verified by...",
     ]
     panel._done.menu().actions()[1].trigger()
     qtbot.waitUntil(lambda: panel.presenter.content.regions[-1].states["gland"] == "done", timeout=10_000)

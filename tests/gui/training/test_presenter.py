@@ -202,6 +202,11 @@ def test_both_models_objects_are_looked_at(desk):
     assert desk.view.notes[-1].startswith("Only outlines of fast-r1 are shown here. Hold O to see those of fast;")
     desk.presenter.look(places[1])
     assert desk.view.notes[-1] == "This region is on slide other: open it first."
+    # the same line once more: everything is as it was; and again
+    desk.presenter.look(places[0])
+    assert (overlay.sides, own.visible) == ((), True)
+    desk.presenter.look(places[0])
+    layer = viewer.layers["candidate: fast-r1"]
     viewer.layers.remove(layer)
     assert overlay.sides == ("parent",)
     assert not own.visible

@@ -74,6 +74,17 @@ def test_one_entry_names_who_vouches_and_undo_takes_it_back(done):
     assert verifiers(done) == ["Dr. Beck", "Dr. Ito"]
 
 
+def test_an_undone_word_does_not_count(done):
+    verify_regions(done, "s", by="Dr. Beck")
+    delete_objects(done, "s", "nuclei", [1])
+    verify_regions(done, "s", by="Dr. Beck")
+    assert verifiers(done) == ["Dr. Beck", "Dr. Beck"]
+    undo(done, "s")
+    assert verifiers(done) == ["", "Dr. Beck"]
+    redo(done, "s")
+    assert verifiers(done) == ["Dr. Beck", "Dr. Beck"]
+
+
 CHANGES = {
     "an object is deleted": lambda project: delete_objects(project, "s", "nuclei", [1]),
     "pixels are drawn": lambda project: paint(project, "s", [filled(project, Rect(60, 60, 5, 5), 90)], tool="brush"),

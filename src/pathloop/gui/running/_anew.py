@@ -31,7 +31,7 @@ class _Piece:
 class Anew:
     """Has a conductor run slide after slide, the one on screen first; slides need not be in the window.
 
-    A slide that cannot be run is left out and named. Runs by hand go first; stopping one of these stops only that.
+    A slide that cannot be run is left out and named. Runs by hand go first; stopping one of these stops this too.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class Anew:
     def ask(self, project: Path) -> None:
         """Begin with a project; what is under way for another model of it ends."""
         self._path, self._is_asked, self.is_stopped = project, True, False
-        self._pieces, self._words = [], ""
+        self._pieces, self._words, self._n, self._left_out = [], "", 0, {}
         if self.is_at_work:
             self._conductor.cancel()
         self._go()
@@ -87,6 +87,12 @@ class Anew:
     def is_on(self) -> bool:
         """Whether slides are run or wait to be."""
         return (self._is_asked or self._is_preparing or bool(self._pieces)) and not self.is_stopped
+
+    @property
+    def waits_here(self) -> bool:
+        """Whether it was stopped, and is of the project of the slide on screen."""
+        current = self._session.current
+        return self.is_stopped and current is not None and current.project_path == self._path
 
     def words(self, project: Path | None) -> str:
         """What goes on for a project, or came of it; "" = nothing."""
@@ -197,8 +203,9 @@ class Anew:
                 self.is_stopped = self.is_stopped and bool(self._pieces)
             elif outcome == "stopped" and not self._is_asked:
                 self.is_stopped = True
-        elif outcome == "stopped" and self._conductor.state == "dead":
-            self.is_stopped = self.is_on  # whoever died of one run is not started for the next unasked
+        elif outcome == "stopped":
+            # whoever stops a run wants it to stop, and a worker that died of one is not started for the next unasked
+            self.is_stopped = self.is_stopped or self.is_on
         self._go()
 
     def _leave_out(self, piece: _Piece, why: str) -> None:

@@ -110,7 +110,7 @@ class Conductor:
     @property
     def can_resume(self) -> bool:
         """Whether something that was begun can go on."""
-        return self.state == "paused" or (self.state in ("idle", "dead") and (self._has_left or self.anew.is_stopped))
+        return self.state == "paused" or (self.state in ("idle", "dead") and (self._has_left or self.anew.waits_here))
 
     @property
     def _has_left(self) -> bool:
@@ -165,7 +165,7 @@ class Conductor:
         elif self.state in ("idle", "dead") and self._has_left and self._owner is not None:
             self.title = ""
             self._begin(self._owner)
-        elif self.state in ("idle", "dead"):
+        elif self.state in ("idle", "dead") and self.anew.waits_here:
             self.anew.resume()
 
     def cancel(self) -> None:
@@ -204,6 +204,9 @@ class Conductor:
             place_in_project(self._session, opened, call, failed=self._fail, told=self.told.emit)
 
     def _next_region(self) -> None:
+        if self._owner is None and not self._is_by_hand:
+            self._end("closed")
+            return
         if not self._left:
             self._end("done")
             return
@@ -277,7 +280,13 @@ class Conductor:
         if self.state != "live":
             self._progress(event.n_done / max(event.n_tiles, 1), f"{event.n_done:,} of {event.n_tiles:,} tiles")
             self._set("running")
-        self._recorder = RunRecorder(self._session, self._opened, event, self._sent.model, self._on_already, self._fail)
+        job = self._job
+
+        def mine(call: Callable[..., None]) -> Callable[..., None]:
+            return lambda *values: call(*values) if job == self._job else None  # of another run by then
+
+        already, failed = mine(self._on_already), mine(self._fail)
+        self._recorder = RunRecorder(self._session, self._opened, event, self._sent.model, already, failed)
 
     def _on_already(self) -> None:
         """The project holds all of the run's result: nothing is done twice."""
@@ -330,6 +339,9 @@ class Conductor:
     def _fail(self, message: str) -> None:
         self.live_wanted = False
         self._left = self._left if self._is_live else []
+        if self._job:  # it may go on where only writing it down failed
+            self._client.cancel(self._job)
+        self._job, self._recorder = 0, None
         self.told.emit(message)
         if not self.anew.is_at_work:  # which says at its end what it could not do
             self._session.say(message, "error")
@@ -354,7 +366,7 @@ class Conductor:
 
     def _on_slide_closed(self, opened: OpenedSlide) -> None:
         if opened is self._owner:
-            self._owner, self._left = None, []
+            self._owner, self._left = None, [] if self._is_by_hand else self._left
         if opened is self._opened and self.works_on(opened) and not self._is_landing:
             self._newest.drop()
             self._client.cancel(self._job)

@@ -53,6 +53,11 @@ class SwapOverlay:
         session.viewer.layers.events.removed.connect(self._on_removed)
 
     @property
+    def opened(self) -> OpenedSlide | None:
+        """The slide that they are on."""
+        return self._opened
+
+    @property
     def sides(self) -> tuple[str, ...]:
         """Which models' objects are on the slide."""
         return tuple(self._layers)

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pathloop.core import Event, Message, Rect, outcome
-from pathloop.gui._near import bring_near
+from pathloop.core import Event, Message, outcome
 from pathloop.gui._opened import OpenedSlide
 from pathloop.gui._session import Session
 from pathloop.gui.training._changing import AnewDesk, change_model, when_written
-from pathloop.gui.training._overlay import SwapOverlay, read_objects
+from pathloop.gui.training._look import RegionLook
+from pathloop.gui.training._overlay import SwapOverlay
 from pathloop.gui.training._reading import TrainContent, progress_of, read_content
 from pathloop.gui.training._view import TrainView
 from pathloop.gui.training._words import RECIPES, buttons, comparison_rows, end_words, plan_words, tasks_for
@@ -52,7 +52,7 @@ class TrainPresenter:
         self.session, self.view, self._start = session, view, start or start_process
         self.content = TrainContent()
         self.recipe, self.task = "quick", ""
-        self.overlay = SwapOverlay(session)
+        self.looker = RegionLook(self)
         self._owner: Path | None = None
         self._is_busy, self._is_closed, self._is_reading, self._is_outdated = False, False, False, False
         self._poll: Callable[[], None] | None = None
@@ -75,7 +75,13 @@ class TrainPresenter:
         if self._poll is not None:
             self._poll()
         self.anew.close()
+        self.looker.leave()
         self.overlay.close()
+
+    @property
+    def overlay(self) -> SwapOverlay:
+        """Both models' objects on the slide."""
+        return self.looker.overlay
 
     # what the user does
 
@@ -110,15 +116,13 @@ class TrainPresenter:
             self.view.show_note(words)
             self._await(run)
 
-        when_written(
-            self.session, path, lambda: self.session.background.run(begin, started, self._failed), self._failed
-        )
+        when_written(self.session, path, lambda: self.session.background.run(begin, started, self.failed), self.failed)
 
     def wish(self, wish: Wish) -> None:
         """Pause, finish or cancel the run that is under way."""
         run = self.content.run
         if run is not None:
-            self.session.background.run(lambda: wish_for(run, wish), lambda _: self.read(), self._failed)
+            self.session.background.run(lambda: wish_for(run, wish), lambda _: self.read(), self.failed)
 
     def resume(self) -> None:
         """Go on with the last run: after a pause, or from its last checkpoint in a new process."""
@@ -128,33 +132,11 @@ class TrainPresenter:
         if self.content.state == "paused":
             self.wish("go on")
         else:
-            self.session.background.run(lambda: self._start(run), lambda _: self._await(run), self._failed)
+            self.session.background.run(lambda: self._start(run), lambda _: self._await(run), self.failed)
 
     def look(self, place: str) -> None:
-        """Go to a region of the comparison, and show both models' objects there."""
-        opened, run, comparison = self.opened, self.content.run, self.content.comparison
-        if opened is None or run is None or comparison is None or not place:
-            return
-        row = comparison.regions[int(place)]
-        if row.slide_id != opened.slide_id:
-            self.view.show_note(f"This region is on slide {row.slide_id}: open it first.")
-            return
-        rect = Rect(*row.rect)
-        names = {"parent": comparison.parent.name, "candidate": comparison.candidate.name}
-        bring_near(self.session, rect)
-
-        def show(objects: Any) -> None:
-            if self.opened is opened and objects:
-                self.overlay.show(opened, rect, objects, names)
-                self.view.show_note(
-                    f"Only outlines of {names['candidate']} are shown here. Hold O to see those of {names['parent']};"
-                    " another panel shows everything again."
-                )
-            else:
-                self.view.show_note("The tissue map has no outlines to show.")
-
-        path = run.comparison.parent / f"{row.region}.npz"
-        self.session.background.run(lambda: read_objects(path, row.task), show, self._failed)
+        """Go to a region of the comparison, and show both models' objects there; once more: take them away."""
+        self.looker.look(place)
 
     def promote(self) -> None:
         """Put the candidate to work, and segment anew what nobody has reviewed, on all slides of the project."""
@@ -195,7 +177,9 @@ class TrainPresenter:
         path = self.path
         if path != self._owner:
             self._owner, self.content = path, TrainContent()
-            self.overlay.clear()
+            self.looker.leave()
+        elif self.overlay.opened not in (None, self.opened):
+            self.looker.leave()
         if path is None:
             self._refresh()
             return
@@ -207,7 +191,7 @@ class TrainPresenter:
 
     def _unread(self, error: Exception) -> None:
         self._is_reading = False
-        self._failed(error)
+        self.failed(error)
 
     def _take(self, path: Path, content: TrainContent) -> None:
         self._is_reading = False
@@ -283,14 +267,15 @@ class TrainPresenter:
             self.view.show_note(f"{words} {entry.model}.")
             self.overlay.clear()
 
-        change_model(self.session, path, change, done, self._failed)
+        change_model(self.session, path, change, done, self.failed)
 
     def _set_busy(self, text: str) -> None:
         self._is_busy = True
         self.view.show_progress(None, text)
         self._refresh()
 
-    def _failed(self, error: Exception) -> None:
+    def failed(self, error: Exception) -> None:
+        """Say why something was not done."""
         self._is_busy = False
         self.view.show_note(str(error))
         self.session.report(error)

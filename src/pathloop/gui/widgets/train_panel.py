@@ -272,7 +272,7 @@ class TrainPanel(Panel):
         """Whoever goes to another panel wants to see the slide's own objects again."""
         super().hideEvent(event)
         if not event.spontaneous() and hasattr(self, "presenter"):
-            self.presenter.overlay.clear()
+            self.presenter.looker.leave()
 
     def showEvent(self, event: Any) -> None:
         """Another process may have changed what is shown meanwhile."""

@@ -103,7 +103,7 @@ def tuned(
         return curves[-1]
 
     if seen and not (config.output / CHECKPOINT_NAME).is_file():
-        yield Evaluated(0, measure(network.to(choose_device(config.device))), is_best=False)
+        yield Evaluated(0, measure(network.to(choose_device(config.device)).eval()), is_best=False)
     job = FitJob(
         network=network,
         sampler=TaskSampler(SamplePool(data.images, plan.labels, card.um_per_px), training),

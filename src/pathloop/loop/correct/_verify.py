@@ -140,11 +140,15 @@ def _review(
 
 
 def _signed(project: Project, region: Region, entries: Sequence[JournalEntry]) -> JournalEntry | None:
-    """The last entry by which the region was verified, or verified again by a redo."""
+    """The last entry that stands by which the region was verified, or verified again by a redo."""
     verifying = {one.number for one in entries if one.tool == TOOL and one.target is None}
+    undone: set[int] = set()
+    for entry in entries:
+        if entry.target is not None:
+            (undone.add if entry.kind == "undo" else undone.discard)(entry.target)
     for entry in reversed(entries):
         number = entry.number if entry.target is None else entry.target
-        if number in verifying and entry.kind != "undo":
+        if number in verifying - undone and entry.kind != "undo":
             changes = project.journal_change(number).regions
             if any(
                 one.id == region.id and one.after and one.after.verified_by == region.verified_by for one in changes

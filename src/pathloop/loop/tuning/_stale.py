@@ -21,7 +21,7 @@ class StaleSlide:
     slide
         As the project has it.
     places
-        Where: level-0 rectangles, and whether glass was left out; the latest first.
+        Where: level-0 rectangles, and whether glass was left out; in the order in which they were run.
     """
 
     slide: SlideRecord
@@ -81,7 +81,8 @@ def _places(
             found.append((region, bool(values.get("tissue_mask", True))))
         for task in own:
             newer[task].append(region)
-    found = list(dict.fromkeys(found))
+    # as they were run: a place inside a larger one, with glass, was put over it
+    found = list(dict.fromkeys(found))[::-1]
     return tuple(one for one in found if not any(_covers(other, one) for other in found if other != one))
 
 
