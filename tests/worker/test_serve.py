@@ -296,7 +296,8 @@ with conversation() as (client, heard):
     until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
 
 
-def test_ctrl_c_is_for_the_window_and_prints_do_not_disturb(project):
+def test_ctrl_c_is_for_the_window_and_prints_do_not_disturb(project, monkeypatch):
+    monkeypatch.delenv("PATHLOOP_NICENESS")
     with conversation() as (client, heard):
         client.look(None)
         job = client.segment(request(project, region=Rect(300, 300, 100, 100)))
