@@ -93,7 +93,7 @@ def reviewed_project(slide):
         states = dict.fromkeys(project.tasks(record.slide_id), "todo")
         region = Region(0, record.slide_id, Rect(0, 0, 1000, 1000), states=states)
         accept_region(project, add_regions(project, record.slide_id, [region])[1][0].id)
-    return outcome(prepare(TuneRequest(path, steps=2000)))
+    return outcome(prepare(TuneRequest(path, steps=2000)), lambda event: None)
 
 
 def main():
