@@ -16,8 +16,7 @@ from pathloop.gui.widgets import panel as panel_module
 
 pytestmark = [pytest.mark.gui, pytest.mark.slow]
 
-BLINK_S = 0.1
-"""Twice what callbacks of ours take at most on a machine that does nothing else."""
+BLINK_S = 0.05
 
 
 @contextlib.contextmanager
