@@ -137,11 +137,11 @@ def test_the_final_set_is_everything_once_it_is_verified(reviewed, tmp_path):
     path, slide_id, *_ = reviewed
     out, number = tmp_path / "final", review(path, slide_id)
     request = ExportRequest(path, "training", out, final=True)
-    with pytest.raises(UsageError, match=rf"region {number} of slide '{slide_id}' is not ready: lumen to do"):
+    with pytest.raises(ProjectError, match=rf"region {number} of slide '{slide_id}' is not ready: lumen to do"):
         finished(request)
     with Project.open(path, write=True) as project:
         accept_region(project, number)
-    with pytest.raises(UsageError, match="nobody has verified regions 1, 2"):
+    with pytest.raises(ProjectError, match="nobody has verified regions 1, 2"):
         finished(request)
     with Project.open(path, write=True) as project:
         verify_regions(project, slide_id, by="Dr. Beck", who="me")
@@ -161,7 +161,7 @@ def test_the_final_set_is_everything_once_it_is_verified(reviewed, tmp_path):
     assert (out / "manifest.json").read_bytes() == before
     with Project.open(path, write=True) as project:
         delete_objects(project, slide_id, "nuclei", [int(project.objects(slide_id, "nuclei", area=PLACE).ids[0])])
-    with pytest.raises(UsageError, match="nobody has verified region 1 as it is now"):
+    with pytest.raises(ProjectError, match="nobody has verified region 1 as it is now"):
         finished(request)
     assert (out / "manifest.json").read_bytes() == before
     with pytest.raises(UsageError, match="--final is for --format training and the whole project"):
@@ -185,7 +185,7 @@ def test_patients_that_only_measured_are_the_final_test_set(drawn, tmp_path):
                 accept_region(project, region.id)
             if number:
                 verify_regions(project, slide_id)
-    with pytest.raises(UsageError, match="nobody has verified regions 1, 2"):
+    with pytest.raises(ProjectError, match="nobody has verified regions 1, 2"):
         finished(ExportRequest(path, "training", tmp_path / "final", final=True))
     with Project.open(path, write=True) as project:
         verify_regions(project, "a")

@@ -1,7 +1,7 @@
 """Export a project's objects, labels and maps to the files of other tools."""
 
 import contextlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -22,7 +22,7 @@ from pathloop.interchange import (
     write_labels_zarr,
     write_objects_csv,
 )
-from pathloop.interchange.training import TrainingFlavour, write_training_set
+from pathloop.interchange.training import SplitPlan, TrainingFlavour, TrainingRegion, write_training_set
 from pathloop.loop._export_training import is_for_training, read_patients, training_regions
 from pathloop.loop._final_set import FinalSet
 from pathloop.loop._tissue_pixels import tissue_codes
@@ -191,23 +191,25 @@ def _training(project: Project, records: list[SlideRecord], request: ExportReque
     if not any(is_for_training(region) for region in done):
         raise ProjectError(f"{project.path}: no region is done yet; mark one done in the panel Correct first")
     regions = chain.from_iterable(training_regions(project, one, request.roi, patients) for one in records)
-    with _writing(request.output):
-        files = write_training_set(request.output, regions, flavour=request.flavour, about=_about(project))
-    yield JobFinished(request.output, {"files": [path.relative_to(request.output).as_posix() for path in files]})
+    yield _training_set(project, request, regions)
 
 
 def _final(project: Project, records: list[SlideRecord], request: ExportRequest) -> Iterator[Event]:
     final = FinalSet(project, records, {} if request.patients is None else read_patients(request.patients))
-    about = _about(project) | final.about()
+    yield _training_set(project, request, final.regions(), final.plan(), final.about())
+
+
+def _training_set(
+    project: Project,
+    request: ExportRequest,
+    regions: Iterator[TrainingRegion],
+    plan: SplitPlan | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> JobFinished:
+    about = {"program": "pathloop", "project": str(project.uuid), **(more or {})}
     with _writing(request.output):
-        files = write_training_set(
-            request.output, final.regions(), flavour=request.flavour, plan=final.plan(), about=about
-        )
-    yield JobFinished(request.output, {"files": [path.relative_to(request.output).as_posix() for path in files]})
-
-
-def _about(project: Project) -> dict[str, Any]:
-    return {"program": "pathloop", "project": str(project.uuid)}
+        files = write_training_set(request.output, regions, flavour=request.flavour, plan=plan, about=about)
+    return JobFinished(request.output, {"files": [path.relative_to(request.output).as_posix() for path in files]})
 
 
 def _ids(pyramid: LabelPyramid, window: Rect, rect: Rect) -> NDArray[np.uint32]:

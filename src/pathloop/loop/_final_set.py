@@ -28,7 +28,7 @@ class FinalSet:
 
     Raises
     ------
-    UsageError
+    ProjectError
         If nobody has verified one of the regions as it is now.
     """
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from corrected_project import NUCLEI, filled
 
-from pathloop.core import ProjectError, Rect, UsageError
+from pathloop.core import ProjectError, Rect
 from pathloop.loop.correct import (
     accept_region,
     add_regions,
@@ -45,17 +45,17 @@ def test_what_is_open_is_said_and_nobody_can_vouch_for_it(project):
     [review] = review_regions(project)
     assert review.open_points == ("nuclei begun", "gland to do")
     n = len(list(project.journal()))
-    with pytest.raises(UsageError, match=r"region 1 of slide 's' is not ready: nuclei begun, gland to do; finish or"):
+    with pytest.raises(ProjectError, match=r"region 1 of slide 's' is not ready: nuclei begun, gland to do; finish or"):
         verify_regions(project, "s")
     accept_region(project, 1)
     set_flag(project, "s", "nuclei", 1, "mitosis?")
-    with pytest.raises(UsageError, match="question open about nuclei 1"):
+    with pytest.raises(ProjectError, match="question open about nuclei 1"):
         verify_regions(project, "s")
     set_flag(project, "s", "nuclei", 1, None)
     with pytest.raises(ProjectError, match="slide 's' has no region 9"):
         verify_regions(project, "s", [1, 9])
     assert len(list(project.journal())) == n + 3
-    with pytest.raises(UsageError, match="nobody has verified region 1 as it is now"):
+    with pytest.raises(ProjectError, match="nobody has verified region 1 as it is now"):
         require_verified(review_regions(project))
 
 

@@ -45,8 +45,6 @@ class Anew:
 
     def __init__(self, session: Session, conductor: "Conductor") -> None:
         self.is_stopped = False
-        self.is_at_work = False
-        """Whether the conductor's command is one of these."""
         self._session, self._conductor = session, conductor
         self._path: Path | None = None
         self._is_asked, self._is_preparing = False, False
@@ -75,13 +73,18 @@ class Anew:
             self.is_stopped = True
             if self.is_at_work:
                 self._conductor.cancel()
-            self._tell()
+            self.changed.emit()
 
     def resume(self) -> None:
         """Go on after a stop."""
         if self.is_stopped:
             self.is_stopped = False
             self._go()
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether the conductor's command is one of these."""
+        return self._piece is not None
 
     @property
     def is_on(self) -> bool:
@@ -103,7 +106,7 @@ class Anew:
             return "Stopped. Slides wait to be segmented anew."
         if self.is_stopped:
             return f"Stopped. {'1 slide waits' if n == 1 else f'{n} slides wait'} to be segmented anew."
-        if self.is_at_work and self._piece is not None:
+        if self._piece is not None:
             return f"Segmenting anew with {self._model}: {self._title(self._piece)}."
         if self.is_on and self._conductor.is_busy:
             return "Slides are segmented anew when the run that is under way is over."
@@ -114,7 +117,7 @@ class Anew:
     def _go(self) -> None:
         """Do what comes next, unless something is under way."""
         if self._is_preparing or self.is_at_work or self._conductor.is_busy or self.is_stopped:
-            self._tell()
+            self.changed.emit()
         elif self._is_asked:
             self._plan()
         elif self._pieces:
@@ -184,9 +187,9 @@ class Anew:
 
     def _start(self, piece: _Piece, slide: SlideToRun) -> None:
         self._begun.setdefault(piece.slide.slide_id, len(self._begun) + 1)
-        self._piece, self.is_at_work = piece, True
+        self._piece = piece
         self._conductor.start_on(slide, piece.command, self._title(piece))
-        self._tell()
+        self.changed.emit()
 
     def _title(self, piece: _Piece) -> str:
         name = piece.slide.slide_id
@@ -194,8 +197,8 @@ class Anew:
 
     def _on_ended(self, outcome: str, why: str) -> None:
         piece = self._piece
-        if self.is_at_work and piece is not None:
-            self.is_at_work, self._piece = False, None
+        if piece is not None:
+            self._piece = None
             if outcome == "failed":
                 self._leave_out(piece, why)
             elif outcome == "done":
@@ -226,9 +229,6 @@ class Anew:
             if self._left_out:
                 self._session.say(self._words, "warning")
             self._n = 0
-        self._tell()
-
-    def _tell(self) -> None:
         self.changed.emit()
 
 

@@ -130,8 +130,7 @@ class SwapOverlay:
         self.turn("candidate")
 
     def _on_removed(self, event: Any) -> None:
-        left = {side: layer for side, layer in self._layers.items() if layer is not event.value}
-        if self._layers and not left:
-            self._layers = left
+        was_shown = bool(self._layers)
+        self._layers = {side: layer for side, layer in self._layers.items() if layer is not event.value}
+        if was_shown and not self._layers:
             self._end()
-        self._layers = left

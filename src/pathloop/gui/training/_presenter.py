@@ -265,7 +265,7 @@ class TrainPresenter:
         def done(entry: ModelEntry) -> None:
             self._is_busy = False
             self.view.show_note(f"{words} {entry.model}.")
-            self.overlay.clear()
+            self.looker.leave()
 
         change_model(self.session, path, change, done, self.failed)
 

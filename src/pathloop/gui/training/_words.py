@@ -125,12 +125,19 @@ def comparison_rows(comparison: Comparison) -> tuple[str, list[CompareRow], Sequ
         rows.append((f"{task} {word}", _value(old), _value(new), gain, ""))
     for key, sides in one.old_skills.items():
         lost = sides["candidate"] - sides["parent"]
-        old_words = f"{key.rpartition('/')[2]} Dice, {key.rpartition('/')[0]}"
-        rows.append((old_words, _value(sides["parent"]), _value(sides["candidate"]), f"{lost:+.3f}, old skill", ""))
+        source, _, task = key.rpartition("/")
+        rows.append(
+            (
+                f"{task} Dice, {source}",
+                _value(sides["parent"]),
+                _value(sides["candidate"]),
+                f"{lost:+.3f}, old skill",
+                "",
+            )
+        )
     for number, row in enumerate(one.regions):
         if row.parent is not None or row.candidate is not None:
-            place = row.region.rpartition("_region")
-            text = f"region {place[2]} of {place[0]}, {row.task}" if place[1] else f"{row.region}, {row.task}"
+            text = f"region {row.region.removeprefix(f'{row.slide_id}_region')} of {row.slide_id}, {row.task}"
             rows.append((text, _value(row.parent), _value(row.candidate), f"{row.gain:+.3f}", str(number)))
     return title, rows, verdict(one)
 

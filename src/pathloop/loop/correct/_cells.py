@@ -3,13 +3,13 @@
 import contextlib
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from pathloop.core import UsageError
+from pathloop.core import Rect, UsageError
 from pathloop.loop.correct._committed import Committed
 from pathloop.store import CellChange, Change, Project, TissueCell
 
-__all__ = ["set_cells"]
+__all__ = ["cells_inside", "set_cells"]
 
 Place = tuple[int, int]
 
@@ -66,6 +66,19 @@ def set_cells(
     change = Change(cells=tuple(changes))
     entry = project.commit(slide_id, change, tool="tissue", summary=words, who=who)
     return Committed(entry, change)
+
+
+def cells_inside(project: Project, slide_id: str, places: Iterable[Place], rect: Rect) -> list[Place]:
+    """Those cells, (row, col) of the slide's grid, whose centre lies in a level-0 rectangle."""
+    grid = project.tissue_grid(slide_id)
+    if grid is None:
+        return []
+    (height, width), (top, left) = grid
+    return [
+        (row, col)
+        for row, col in places
+        if rect.y <= top + (row + 0.5) * height < rect.bottom and rect.x <= left + (col + 0.5) * width < rect.right
+    ]
 
 
 def _ensure_grid(project: Project, slide_id: str) -> None:

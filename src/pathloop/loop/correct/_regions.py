@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from pathloop.core import Rect, UsageError
+from pathloop.loop.correct._cells import cells_inside
 from pathloop.loop.correct._committed import Committed
 from pathloop.loop.correct._objects import state_changes
 from pathloop.store import CellChange, Change, ObjectRow, Project, Region, RegionChange, counted
@@ -131,14 +132,9 @@ def accept_region(
 
 def _accepted_cells(project: Project, region: Region) -> tuple[CellChange, ...]:
     """Corrected cells whose centre lies in a region become accepted."""
-    grid, rect = project.tissue_grid(region.slide_id), region.rect
-    if grid is None:
-        return ()
-    (height, width), (top, left) = grid
+    cells = project.tissue_cells(region.slide_id)
     return tuple(
-        CellChange(row, col, cell, replace(cell, state="accepted"))
-        for (row, col), cell in sorted(project.tissue_cells(region.slide_id).items())
-        if cell.state != "accepted"
-        and rect.y <= top + (row + 0.5) * height < rect.bottom
-        and rect.x <= left + (col + 0.5) * width < rect.right
+        CellChange(*place, cells[place], replace(cells[place], state="accepted"))
+        for place in cells_inside(project, region.slide_id, sorted(cells), region.rect)
+        if cells[place].state != "accepted"
     )

@@ -1,9 +1,11 @@
 """The final refinement: somebody vouches for regions in which everything is reviewed."""
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pathloop.core import ProjectError, Rect, UsageError
+from pathloop.core import ProjectError, Rect
+from pathloop.loop.correct._cells import cells_inside
 from pathloop.loop.correct._committed import Committed
 from pathloop.store import Change, JournalEntry, Project, Region, RegionChange, who_am_i
 
@@ -44,10 +46,10 @@ def review_regions(project: Project, slide_id: str | None = None) -> list[Region
     slides = [slide_id] if slide_id is not None else [one.slide_id for one in project.slides()]
     found = []
     for one in slides:
-        entries = list(project.journal(one))
+        history = _History(project, one)
         asked = list(_asked_boxes(project, one))
         for region in sorted(project.regions(one), key=lambda region: region.id):
-            found.append(_review(project, region, entries, asked))
+            found.append(_review(history, region, asked))
     return found
 
 
@@ -72,10 +74,8 @@ def verify_regions(
 
     Raises
     ------
-    UsageError
-        If something in one of them is not reviewed yet; nothing is changed.
     ProjectError
-        If there is no such region on the slide.
+        If something in one of them is not reviewed yet, or there is no such region on the slide; nothing is changed.
     """
     name = " ".join(by.split()) or who_am_i()
     reviews = {one.region.id: one for one in review_regions(project, slide_id)}
@@ -85,7 +85,7 @@ def verify_regions(
         raise ProjectError(f"{project.path}: slide {slide_id!r} has no region {unknown[0]}")
     not_ready = [reviews[number] for number in wanted if reviews[number].open_points]
     if not_ready:
-        raise UsageError(_refusal(not_ready))
+        raise ProjectError(_refusal(not_ready))
     regions = [reviews[number].region for number in wanted if reviews[number].verified_by != name]
     if not regions:
         return None
@@ -99,29 +99,48 @@ def require_verified(reviews: Sequence[RegionReview]) -> None:
 
     Raises
     ------
-    UsageError
+    ProjectError
         That names what is missing and what to do.
     """
     open_ones = [one for one in reviews if one.open_points]
     if open_ones:
-        raise UsageError(_refusal(open_ones))
+        raise ProjectError(_refusal(open_ones))
     unsigned = [one.region.id for one in reviews if not one.verified_by]
     if unsigned:
-        raise UsageError(
+        raise ProjectError(
             f"nobody has verified {_named(unsigned)} as {'it is' if len(unsigned) == 1 else 'they are'} now;"
             " look once more, then 'pathloop verify PROJECT --by NAME'"
         )
     if not reviews:
-        raise UsageError("there is no region to verify; add regions in the panel Queue and review them first")
+        raise ProjectError("there is no region to verify; add regions in the panel Queue and review them first")
+
+
+class _History:
+    """The journal of a slide; what an entry changed is unpacked once for all regions.
+
+    Parameters
+    ----------
+    project, slide_id
+        Whose.
+    """
+
+    def __init__(self, project: Project, slide_id: str) -> None:
+        self.project = project
+        self.entries = list(project.journal(slide_id))
+        self.change = functools.cache(project.journal_change)
+        undone: set[int] = set()
+        for entry in self.entries:
+            if entry.target is not None:
+                (undone.add if entry.kind == "undo" else undone.discard)(entry.target)
+        self.words = {one.number for one in self.entries if one.tool == TOOL and one.target is None} - undone
+        """Numbers of the entries that verify, and stand."""
 
 
 def _vouched(region: Region, name: str) -> RegionChange:
     return RegionChange(region.id, region, replace(region, verified_by=name))
 
 
-def _review(
-    project: Project, region: Region, entries: Sequence[JournalEntry], asked: Sequence[tuple[str, int, Rect]]
-) -> RegionReview:
+def _review(history: _History, region: Region, asked: Sequence[tuple[str, int, Rect]]) -> RegionReview:
     points = [
         f"{task} {'to do' if state == 'todo' else 'begun'}" for task, state in region.states.items() if state != "done"
     ]
@@ -129,47 +148,37 @@ def _review(
     points += [] if region.flag is None else [f"question open: {region.flag}"]
     inside = [(task, number) for task, number, box in asked if box.intersect(region.rect).area]
     points += [f"question open about {task} {number}" for task, number in inside]
-    signed = None if not region.verified_by else _signed(project, region, entries)
+    signed = None if not region.verified_by else _signed(history, region)
     if points or signed is None:
         return RegionReview(region, tuple(points))
-    later = (one for one in entries if one.number > signed.number and _touches(project, one, region))
+    later = (one for one in history.entries if one.number > signed.number and _touches(history, one, region))
     changed = next(later, None)
     if changed is not None:
         return RegionReview(region, (), changed_since=changed.number)
     return RegionReview(region, (), region.verified_by, signed.at)
 
 
-def _signed(project: Project, region: Region, entries: Sequence[JournalEntry]) -> JournalEntry | None:
+def _signed(history: _History, region: Region) -> JournalEntry | None:
     """The last entry that stands by which the region was verified, or verified again by a redo."""
-    verifying = {one.number for one in entries if one.tool == TOOL and one.target is None}
-    undone: set[int] = set()
-    for entry in entries:
-        if entry.target is not None:
-            (undone.add if entry.kind == "undo" else undone.discard)(entry.target)
-    for entry in reversed(entries):
+    for entry in reversed(history.entries):
         number = entry.number if entry.target is None else entry.target
-        if number in verifying - undone and entry.kind != "undo":
-            changes = project.journal_change(number).regions
-            if any(
-                one.id == region.id and one.after and one.after.verified_by == region.verified_by for one in changes
-            ):
+        if number in history.words and entry.kind != "undo":
+            after = [one.after for one in history.change(number).regions if one.id == region.id]
+            if any(one is not None and one.verified_by == region.verified_by for one in after):
                 return entry
     return None
 
 
-def _touches(project: Project, entry: JournalEntry, region: Region) -> bool:
+def _touches(history: _History, entry: JournalEntry, region: Region) -> bool:
     """Whether an entry changed something in a region; predictions never do where all is done."""
-    change = project.journal_change(entry.number)
-    rect = region.rect
+    change, rect, project = history.change(entry.number), region.rect, history.project
     rows = [row for one in change.objects for row in (one.before, one.after) if row is not None]
-    if any(Rect.from_bounds(*row.box).intersect(rect).area for row in rows):
-        return True
-    if any(area.rect.intersect(rect).area for area in change.pixels):
-        return True
-    if any(one.id == region.id and _said(one.before) != _said(one.after) for one in change.regions):
-        return True
-    return bool(change.flags and _flag_inside(project, entry, change, rect)) or (
-        bool(change.cells) and _cell_inside(project, entry.slide_id, change, rect)
+    return (
+        any(Rect.from_bounds(*row.box).intersect(rect).area for row in rows)
+        or any(one.rect.intersect(rect).area for one in change.pixels)
+        or any(one.id == region.id and _said(one.before) != _said(one.after) for one in change.regions)
+        or _flag_inside(project, entry, change, rect)
+        or bool(cells_inside(project, entry.slide_id, [(one.row, one.col) for one in change.cells], rect))
     )
 
 
@@ -181,15 +190,6 @@ def _said(region: Region | None) -> object:
 def _flag_inside(project: Project, entry: JournalEntry, change: Change, rect: Rect) -> bool:
     rows = (project.object_row(entry.slide_id, one.task, one.id) for one in change.flags)
     return any(row is not None and bool(Rect.from_bounds(*row.box).intersect(rect).area) for row in rows)
-
-
-def _cell_inside(project: Project, slide_id: str, change: Change, rect: Rect) -> bool:
-    grid = project.tissue_grid(slide_id)
-    if grid is None:
-        return False
-    (height, width), (top, left) = grid
-    centres = ((top + (one.row + 0.5) * height, left + (one.col + 0.5) * width) for one in change.cells)
-    return any(rect.y <= y < rect.bottom and rect.x <= x < rect.right for y, x in centres)
 
 
 def _asked_boxes(project: Project, slide_id: str) -> Iterator[tuple[str, int, Rect]]:
