@@ -8,6 +8,7 @@ from pathlib import Path
 from pathloop.core import DataError, Evaluated, Event, Failed, Message, ModelError, StageProgress, StepDone
 from pathloop.loop.tuning import (
     Comparison,
+    ModelEntry,
     RunState,
     TuneRun,
     current_model,
@@ -107,16 +108,16 @@ def read_content(path: Path) -> TrainContent:
     PathloopError
         If it is no project, or its record of models is damaged.
     """
+    history, model = model_history(path), current_model(path)
+    known = _known(model, history)
     with Project.open(path, write=False) as project:
         done = [region for region in project.regions() if "done" in region.states.values()]
         tasks = {task for slide in project.slides() for task in project.tasks(slide.slide_id)}
         classes = tuple(sorted(task for task in tasks if len(project.classes(task)) > 1))
-        known = _known(project.path)
-        stale = _stale(project, known)
+        stale = stale_slides(project, history[-1].checksum, known) if history else ()
     train = [region for region in done if not region.holdout]
     reviewed = {task for region in train for task, state in region.states.items() if state == "done"}
-    runs, history = tune_runs(path), model_history(path)
-    model = current_model(path)
+    runs = tune_runs(path)
     run = runs[-1] if runs else None
     events = tuple(read_events(run.folder)) if run is not None else ()
     states = {one.name: one.state for one in runs}
@@ -131,7 +132,7 @@ def read_content(path: Path) -> TrainContent:
         known=known,
         model=model.name if model is not None else DEFAULT_MODEL,
         n_promoted=standing,
-        stale=stale,
+        stale=tuple(one.slide.slide_id for one in stale),
         rows=tuple(_row(one, states[one.name], promoted, current) for one in runs),
         run=run,
         state=None if run is None else states[run.name],
@@ -141,20 +142,12 @@ def read_content(path: Path) -> TrainContent:
     )
 
 
-def _known(project: Path) -> tuple[str, ...]:
+def _known(model: Path | None, history: Sequence[ModelEntry]) -> tuple[str, ...]:
     """Tasks of the model that a project works with; none where it is damaged: whoever works with it says so."""
-    history = model_history(project)
     try:
-        return _tasks_of(current_model(project) or find_model(DEFAULT_MODEL), history[-1].checksum if history else "")
+        return _tasks_of(model or find_model(DEFAULT_MODEL), history[-1].checksum if history else "")
     except ModelError:
         return ()
-
-
-def _stale(project: Project, tasks: Sequence[str]) -> tuple[str, ...]:
-    history = model_history(project.path)
-    if not history:
-        return ()
-    return tuple(one.slide.slide_id for one in stale_slides(project, history[-1].checksum, tasks))
 
 
 @functools.lru_cache(maxsize=8)
