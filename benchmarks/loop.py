@@ -244,6 +244,35 @@ def scores(folder, items, task):
     return {key: round(float(value), 4) for key, value in found.items()}
 
 
+def upcoming(options, model, chosen, n, task):
+    """Edits that the next five regions of the order need: what an annotator does in the round that comes."""
+    following = [] if n == "all" else chosen[int(n) : int(n) + 5]
+    items = [loaded(one, options.scenario, task) for one in following]
+    return {"next_edits": scores(model, items, task)["edits"] if items else None}
+
+
+def kept(parent, model, items, task):
+    """Dice of the masks of the other tasks with the parent's on the same images: what nobody reviewed should stay."""
+    from pathloop.learn import predicted
+    from pathloop.networks import read_card
+    from pathloop.predict import choose_engine, load_engine
+
+    card = read_card(parent)
+    others = tuple(one.name for one in card.labels.instance_tasks if one.name != task)
+    engines = [load_engine(one, others, choose_engine("cpu")) for one in (parent, model)]
+    sums = {name: [0, 0] for name in others}
+    for item in items[:: max(1, len(items) // 6)]:
+        zoom = item.um_per_px / card.um_per_px
+        found = [
+            predicted(one.run, item.image, card.labels, zoom=zoom, cell_px=card.architecture.cell_px) for one in engines
+        ]
+        for name in others:
+            first, second = (one.maps[name].astype(int).sum(axis=0) > 127 for one in found)
+            sums[name][0] += 2 * int((first & second).sum())
+            sums[name][1] += int(first.sum() + second.sum())
+    return {name: round(both / max(1, either), 4) for name, (both, either) in sums.items()}
+
+
 def edits_needed(found, truth):
     """Objects to delete, to draw and to redraw."""
     from pathloop.metrics import match_objects
@@ -298,6 +327,8 @@ def main():
                         model, told = candidate(options, parent, items, task, folder, seed)
                         row |= told | {"regions_used": len(items)}
                     row |= {"test": scores(model, images, task), "old": scores(model, checks, task)}
+                    row |= upcoming(options, model, chosen or ordered(train, "random", seed, "", task, folder), n, task)
+                    row["kept"] = kept(parent, model, images, task)
                 there.add(key_of(row))
                 with options.results.open("a") as stream:
                     stream.write(json.dumps(row) + "\n")

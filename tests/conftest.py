@@ -49,6 +49,12 @@ if NO_WINDOWS is None:
     os.environ.pop("QT_QPA_PLATFORM", None)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Know the setting of pytest-qt where that is not loaded: a strict configuration refuses unknown ones."""
+    if NO_WINDOWS is not None:
+        parser.addini("qt_api", "which Qt the windows use; none can be opened here")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave out what needs a window where there can be none."""
     if NO_WINDOWS is not None:

@@ -71,7 +71,7 @@ def test_the_loop_closes(project, capsys):
     write_history(project, (ModelEntry(kind="start", model="fast", checksum=read_card(_fast()).checksum),))
     assert call("finetune", project) == 0
     told = capsys.readouterr().out
-    assert "tune-0001 (quick): trains the decoders of nuclei, gland, lumen" in told
+    assert "tune-0001 (quick): trains nuclei, gland, lumen and the layers below" in told
     assert "fast-r1 against fast on 1 held-out region" in told
     assert "not enough evidence: 1 of at least 4 held-out regions" in told
     [run] = tune_runs(project)

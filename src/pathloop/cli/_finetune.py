@@ -27,8 +27,8 @@ from pathloop.predict import DEVICES
 
 EPILOG = """\
 recipes:
-  quick      decoders and norm layers of the reviewed tasks; minutes on two CPU cores. The first choice.
-  full       the whole network, unfrozen by and by; a GPU, or half an hour and more
+  quick      the reviewed tasks and the layers below, in few steps; minutes on two CPU cores. The first choice.
+  full       the same, unfrozen by and by, in three times the steps; a GPU, or half an hour and more
   subtype    classes that you gave to objects: a new type decoder, nothing else changes (--task nuclei)
   new-task   objects that the model does not know, painted by you: a new decoder, nothing else changes (--task vessels)
 Corrected tissue cells train the tissue head in all of them.

@@ -79,7 +79,8 @@ def train_step(
     ----------
     teacher
         Frozen network, in evaluation mode, that the tasks without truth in a sample shall go on agreeing with; its
-        losses are named ``task (parent)`` and weighted by ``fit.distil``. None = only what has truth trains.
+        losses are named ``task (parent)`` and weighted by ``fit.distil``; it is asked in every ``fit.distil_every``-th
+        step. None = only what has truth trains.
     n_parts
         Parts that the batch goes through the network in, for less memory; gradients add up, batch norm sees each part
         by itself.
@@ -90,10 +91,11 @@ def train_step(
         If the loss is no finite number; the weights are as they were.
     """
     optimizer.zero_grad(set_to_none=True)
+    asked = teacher if batch.step % fit.distil_every == 0 else None
     sums: dict[str, float] = {}
     for part in parted(batch, n_parts):
         share = len(part.images) / len(batch.images)
-        losses = _losses(network, part, fit, teacher)
+        losses = _losses(network, part, fit, asked)
         each = torch.stack(list(losses.values()))
         total = each.sum() * share
         # one copy from the device a part

@@ -46,7 +46,7 @@ def test_training_starts_a_process_on_a_copy_of_the_regions(desk):
     run = train(desk)
     assert (run.name, run.state) == ("tune-0001", "waiting")
     assert (run.folder / "data" / "regions" / "manifest.json").is_file()
-    assert "tune-0001 (quick): trains the decoders of nuclei, gland, lumen" in desk.view.notes[-1]
+    assert "tune-0001 (quick): trains nuclei, gland, lumen and the layers below" in desk.view.notes[-1]
     assert desk.view.last["rounds"][0][0].cells[:2] == ("quick", "2 + 1")
     # it takes seconds to load; nobody shall start a second one meanwhile
     assert desk.view.last["progress"] == (None, "Starting")

@@ -182,4 +182,4 @@ def test_preparing_a_run_loads_no_engine(done, model):
     command = [sys.executable, "-c", PLANNED, str(done), str(model)]
     told = subprocess.run(command, capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stderr
-    assert told.stdout.startswith("tune-0001 (quick): trains the decoders of nuclei, gland, lumen")
+    assert told.stdout.startswith("tune-0001 (quick): trains nuclei, gland, lumen and the layers below")

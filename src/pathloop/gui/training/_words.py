@@ -14,9 +14,13 @@ RECIPES: tuple[tuple[str, str, str], ...] = (
     (
         "quick",
         "Quick",
-        "Tunes the decoders of the reviewed tasks and the norm layers. Minutes on two CPU cores; the first choice",
+        "Tunes the reviewed tasks and the layers below, in few steps. Minutes on two CPU cores; the first choice",
     ),
-    ("full", "Full", "Tunes the whole network, unfrozen by and by. For a GPU, or for a break of half an hour and more"),
+    (
+        "full",
+        "Full",
+        "The same, unfrozen by and by, in three times the steps. For a GPU, or for a break of half an hour and more",
+    ),
     (
         "subtype",
         "Classes of mine",
@@ -31,8 +35,8 @@ RECIPES: tuple[tuple[str, str, str], ...] = (
 """Key, name and tooltip."""
 
 _WHAT = {
-    "quick": "Tunes decoders and norm layers; takes minutes.",
-    "full": "Tunes the whole network; takes long without a GPU.",
+    "quick": "Tunes the reviewed tasks and the layers below; takes minutes.",
+    "full": "The same by and by, in more steps; takes long without a GPU.",
     "subtype": "Adds a decoder for your classes; all else stays as it is.",
     "new-task": "Adds a decoder for your objects; all else stays as it is.",
 }

@@ -31,6 +31,9 @@ __all__ = ["Plan", "forgetting", "reviewed_tasks", "tuned", "with_task"]
 SHARES = (1.0, 0.85, 0.7, 0.55, 0.4, 0.25)
 """How far from its parent a candidate may stay, tried from the farthest on."""
 
+DRAWN_SHARE = 0.25
+"""Weight of drawn slides beside each data set that is given: the check set holds some, so they must not be lost."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -165,12 +168,15 @@ def _card(training: TrainConfig, plan: Plan, parent: ModelCard, data: _Data, met
 
 
 def _replayed(config: TuneConfig, plan: Plan, card: ModelCard, mixed: Sequence[WeightedImage]) -> list[WeightedImage]:
-    """What keeps old skills: given data, else drawings of the tasks that train; weighted to the share of `replay`."""
+    """What keeps old skills: given data, and drawings of the tasks that train; weighted to the share of `replay`."""
     if not config.replay:
         return []
-    found = list(mixed) or [
-        WeightedImage(one, "drawn", 1.0, plan.tasks) for one in drawn_images(card.labels, card.um_per_px, replay=True)
+    weight = DRAWN_SHARE if mixed else 1.0
+    drawn = [
+        WeightedImage(one, "drawn", weight, plan.tasks)
+        for one in drawn_images(card.labels, card.um_per_px, replay=True)
     ]
+    found = [*mixed, *drawn]
     whole = sum({one.data_set: one.weight for one in found}.values())
     factor = config.replay / (1 - config.replay) / whole if whole else 0.0
     return [replace(one, weight=one.weight * factor) for one in found]

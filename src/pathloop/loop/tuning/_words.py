@@ -16,8 +16,8 @@ from pathloop.store import counted
 __all__ = ["comparison_text", "gain_text", "plan_text", "rounds_text", "verdict"]
 
 WHAT = {
-    "quick": "the decoders of {tasks} and the encoder's norm layers",
-    "full": "the whole network by and by, for {tasks}",
+    "quick": "{tasks} and the layers below",
+    "full": "{tasks} and the layers below, these by and by",
     "subtype": "a decoder for the classes of {tasks}, everything else stays as it is",
     "new-task": "a new decoder for {tasks}, everything else stays as it is",
 }
