@@ -19,7 +19,7 @@ RECIPES: tuple[tuple[str, str, str], ...] = (
     (
         "full",
         "Full",
-        "The same, unfrozen by and by, in three times the steps. For a GPU, or for a break of half an hour and more",
+        "The same, unfrozen by and by, in three times the steps. For a GPU, or for a break",
     ),
     (
         "subtype",
