@@ -13,7 +13,7 @@ from pathloop.synth import TISSUES, draw_colon
 __all__ = ["drawn_images", "old_data"]
 
 CHECK_SEED, REPLAY_SEED = 770_000, 880_000
-CHECK_IMAGES, CHECK_PX = 3, 512
+CHECK_IMAGES, CHECK_PX = 6, 512
 REPLAY_IMAGES, REPLAY_PX = 6, 768
 CHECK_PER_SET = 8
 N_FOLDS = 5
