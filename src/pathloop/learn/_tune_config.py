@@ -39,7 +39,7 @@ class TuneConfig(StrictConfig):
     task
         ``subtype``: the type task; ``new-task``: the object task.
     replay
-        Share of the samples of a task that come from ``with_data``, or where there is none, from drawn slides.
+        Share of the samples of a task that come from drawn slides and, mostly, from ``with_data``.
     max_forgetting
         Dice that a check set may lose; the candidate is drawn back towards its parent until it loses no more.
     fit, augment, seed, device

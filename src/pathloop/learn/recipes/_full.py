@@ -24,7 +24,7 @@ def full(config: TuneConfig, wish: Callable[[], Wish] = lambda: "go on") -> Gene
         tasks = reviewed_tasks(regions, card.labels)
         if not tasks:
             raise TrainingError(f"no region is reviewed for a task of {card.name!r}: {', '.join(card.labels.names)}")
-        top = ("norms", "neck", *branches(card.labels.names))
+        top = ("norms", "neck", *branches(tasks))
         phases = (
             Phase(0.0, top, statistics=False),
             Phase(0.1, (*top, "layer3", "layer4"), statistics=False),

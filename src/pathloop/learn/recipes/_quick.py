@@ -14,20 +14,21 @@ __all__ = ["quick"]
 
 
 def quick(config: TuneConfig, wish: Callable[[], Wish] = lambda: "go on") -> Generator[Event]:
-    """Train the branches, the neck and the encoder from the first step on.
+    """Train the branches of the reviewed tasks, the neck and the encoder, from the first step on.
 
     The encoder goes at a part of the rate (``fit.encoder_rate``). Decoders and norm layers alone, which costs the same
     time, fit the regions and serve other patients worse than the parent does: docs/explanation/the-loop.md. Statistics
     of all norm layers stay: the parent's weights fit those that it has from many laboratories, and those of a few
-    regions in small batches spoil its decoders within ten steps. The branches of tasks that nobody reviewed follow the
-    encoder by what the parent says; without ``fit.distil`` they stay. See `tuned` for events and errors.
+    regions in small batches spoil its decoders within ten steps. Tasks that nobody reviewed keep their branches (by the
+    parent's answers alone they would be spoilt: Adam makes whole steps of the smallest gradients); the encoder is held
+    to them by the parent's answers and by drawn slides. See `tuned` for events and errors.
     """
 
     def plan(card: ModelCard, regions: Sequence[TrainingImage]) -> Plan:
         tasks = reviewed_tasks(regions, card.labels)
         if not tasks:
             raise TrainingError(f"no region is reviewed for a task of {card.name!r}: {', '.join(card.labels.names)}")
-        phase = Phase(0.0, ("encoder", "neck", *branches(card.labels.names)), statistics=False)
+        phase = Phase(0.0, ("encoder", "neck", *branches(tasks)), statistics=False)
         return Plan(card.labels, tasks, (phase,), forgets=True, like={})
 
     yield from tuned(config, plan, wish)

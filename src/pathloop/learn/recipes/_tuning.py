@@ -109,7 +109,7 @@ def tuned(
         yield Evaluated(0, measure(network.to(choose_device(config.device)).eval()), is_best=False)
     job = FitJob(
         network=network,
-        sampler=TaskSampler(SamplePool(data.images, plan.labels, card.um_per_px), training),
+        sampler=TaskSampler(SamplePool(data.images, plan.labels, card.um_per_px, draws=plan.tasks), training),
         config=training,
         validate=measure,
         keep_best=lambda *_: None,
@@ -168,14 +168,11 @@ def _card(training: TrainConfig, plan: Plan, parent: ModelCard, data: _Data, met
 
 
 def _replayed(config: TuneConfig, plan: Plan, card: ModelCard, mixed: Sequence[WeightedImage]) -> list[WeightedImage]:
-    """What keeps old skills: given data, and drawings of the tasks that train; weighted to the share of `replay`."""
+    """What keeps old skills: given data and drawings, with all that they know; weighted to the share of `replay`."""
     if not config.replay:
         return []
     weight = DRAWN_SHARE if mixed else 1.0
-    drawn = [
-        WeightedImage(one, "drawn", weight, plan.tasks)
-        for one in drawn_images(card.labels, card.um_per_px, replay=True)
-    ]
+    drawn = [WeightedImage(one, "drawn", weight) for one in drawn_images(card.labels, card.um_per_px, replay=True)]
     found = [*mixed, *drawn]
     whole = sum({one.data_set: one.weight for one in found}.values())
     factor = config.replay / (1 - config.replay) / whole if whole else 0.0
