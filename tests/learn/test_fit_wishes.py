@@ -234,11 +234,11 @@ def test_parent_is_asked_where_there_is_no_truth() -> None:
     let_train(network, ["all"])
     optimizer = make_optimizer(network, settings.fit)
     losses = train_step(network, optimizer, batch, settings.fit, teacher=teacher)
-    assert set(losses) == {"nuclei", "gland (parent)", "tissue (parent)", "total"}
+    # the tissue head has no dense maps to agree on
+    assert set(losses) == {"nuclei", "gland (parent)", "total"}
     for _ in range(15):
         last = train_step(network, optimizer, batch, settings.fit, teacher=teacher)
-    for name in ("gland (parent)", "tissue (parent)"):
-        assert last[name] < losses[name]
+    assert last["gland (parent)"] < losses["gland (parent)"]
     assert set(train_step(network, optimizer, batch, settings.fit)) == {"nuclei", "total"}
     unasked = replace(batch, step=settings.fit.distil_every + 1)
     assert set(train_step(network, optimizer, unasked, settings.fit, teacher=teacher)) == {"nuclei", "total"}

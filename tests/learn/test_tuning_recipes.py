@@ -18,6 +18,7 @@ from pathloop.interchange.training import (
 )
 from pathloop.learn import TUNING, FitConfig, TuneConfig, drawn_images, old_data
 from pathloop.learn._config import DataConfig
+from pathloop.learn._validate import validate
 from pathloop.learn.recipes._tuning import forgetting
 from pathloop.networks import ModelCard
 from pathloop.networks.multitask import MultiTaskNetwork
@@ -168,8 +169,11 @@ def test_candidate_is_drawn_back_until_old_skills_stay(tmp_path: Path, parent: P
     regions = regions_set(tmp_path / "set", ("gland",))
     events, _ = tune("quick", tmp_path, parent, regions=regions, max_forgetting=0.0, replay=0.0)
     told = events[-1].summary
-    assert told["share"] in (1.0, 0.85, 0.7, 0.55, 0.4, 0.25)
-    assert told["forgetting"] <= 0 or told["share"] == 0.25
+    assert told["share"] in (0.7, 0.55, 0.4, 0.25, 0.1)
+    checks = drawn_images(JOINT, load_model(parent)[1].um_per_px)
+    before, after = (validate(load_model(one)[0].eval(), checks, 0.5) for one in (parent, events[-1].path))
+    # weights are saved in half precision, and these were trained for two steps
+    assert forgetting(before, after) == pytest.approx(told["forgetting"], abs=0.01)
 
 
 def test_forgetting_is_the_largest_loss() -> None:

@@ -98,8 +98,6 @@ class SamplePool:
         The model's tasks.
     um_per_px
         The model's scale; images that are more than 1.5 times finer are reduced once, here.
-    draws
-        The tasks that samples are drawn for; a sample brings what its image knows of the others. None = all.
 
     Attributes
     ----------
@@ -112,22 +110,14 @@ class SamplePool:
         If a class image holds codes that its task does not have.
     """
 
-    def __init__(
-        self,
-        images: Sequence[WeightedImage],
-        labels: LabelSchema,
-        um_per_px: float,
-        *,
-        draws: Sequence[str] | None = None,
-    ) -> None:
+    def __init__(self, images: Sequence[WeightedImage], labels: LabelSchema, um_per_px: float) -> None:
         self.labels = labels
         self.um_per_px = um_per_px
         self.images = [_pooled(one, labels, um_per_px) for one in images]
-        drawn = [task for task in labels.tasks if draws is None or task.name in draws]
-        dense = [task.name for task in drawn if task.output != "patch"]
+        dense = [task.name for task in labels.tasks if task.output != "patch"]
         self.dense_tasks = [name for name in dense if any(image.owns(name) for image in self.images)]
         self._odds = {task: self._odds_of(task) for task in self.dense_tasks}
-        classes = {task.name: self._images_of_classes(task) for task in drawn if task.output == "patch"}
+        classes = {task.name: self._images_of_classes(task) for task in labels.tasks if task.output == "patch"}
         self._classes = {name: found for name, found in classes.items() if found}
         self.patch_tasks = list(self._classes)
 

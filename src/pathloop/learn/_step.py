@@ -156,11 +156,10 @@ def _losses(
 
 
 def _without_truth(teacher: MultiTaskNetwork, batch: Batch, device: torch.device) -> dict[str, Tensor]:
-    """By task of the teacher: the rows that do not own it. Patches below a cell have no tissue to agree on."""
+    """By dense task of the teacher: the rows that do not own it."""
     everything = np.arange(len(batch.images))
-    has_cells = min(batch.images.shape[1:3]) >= teacher.config.cell_px
     left = {}
-    for task in teacher.heads if has_cells else teacher.decoders:
+    for task in teacher.decoders:
         rows = np.setdiff1d(everything, batch.rows.get(task, ()))
         if rows.size:
             left[task] = torch.from_numpy(rows).to(device)

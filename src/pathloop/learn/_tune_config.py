@@ -13,8 +13,6 @@ __all__ = ["RecipeName", "TuneConfig", "default_fit"]
 
 RecipeName = Literal["quick", "full", "subtype", "new-task"]
 
-FEW_REGIONS = AugmentConfig(scale=(0.75, 1.33), color=1.0, hue=10.0, stain=0.8, stain_scale=0.4)
-
 
 class TuneConfig(StrictConfig):
     """One fine-tuning run: a parent model and reviewed regions in, a candidate model out.
@@ -41,9 +39,9 @@ class TuneConfig(StrictConfig):
     replay
         Share of the samples of a task that come from drawn slides and, mostly, from ``with_data``.
     max_forgetting
-        Dice that a check set may lose; the candidate is drawn back towards its parent until it loses no more.
+        Dice that a check set may lose; the candidate is drawn back towards its parent until it loses no more, or least.
     fit, augment, seed, device
-        As of `TrainConfig`; colours and scale change more, since regions are few.
+        As of `TrainConfig`.
     """
 
     recipe: RecipeName
@@ -59,7 +57,7 @@ class TuneConfig(StrictConfig):
     replay: float = Field(default=0.25, ge=0, lt=1)
     max_forgetting: float = Field(default=0.008, ge=0)
     fit: FitConfig
-    augment: AugmentConfig = FEW_REGIONS
+    augment: AugmentConfig = AugmentConfig()
     seed: int = Field(default=5, ge=0, lt=2**31)
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
@@ -93,7 +91,7 @@ def default_fit(recipe: RecipeName, card: ModelCard, n_regions: int) -> FitConfi
     docs/explanation/the-loop.md.
     """
     stride, cell = card.architecture.total_stride, card.architecture.cell_px
-    steps = {"quick": min(600, 200 + 20 * n_regions), "full": min(2000, 600 + 60 * n_regions)}.get(recipe, 200)
+    steps = {"quick": min(400, 200 + 8 * n_regions), "full": min(1200, 600 + 24 * n_regions)}.get(recipe, 200)
     is_tuning = recipe in ("quick", "full")
     batch, side_px = (3, 384) if is_tuning else (6, 256)
     return FitConfig(
@@ -104,7 +102,7 @@ def default_fit(recipe: RecipeName, card: ModelCard, n_regions: int) -> FitConfi
         patch_side_px=2 * cell,
         optimizer="adamw",
         learning_rate=1e-3,
-        encoder_rate=0.5,
+        encoder_rate=0.3,
         schedule="cosine",
         warmup_steps=10,
         dice=0.5,

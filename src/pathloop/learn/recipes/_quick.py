@@ -19,9 +19,9 @@ def quick(config: TuneConfig, wish: Callable[[], Wish] = lambda: "go on") -> Gen
     The encoder goes at a part of the rate (``fit.encoder_rate``). Decoders and norm layers alone, which costs the same
     time, fit the regions and serve other patients worse than the parent does: docs/explanation/the-loop.md. Statistics
     of all norm layers stay: the parent's weights fit those that it has from many laboratories, and those of a few
-    regions in small batches spoil its decoders within ten steps. Tasks that nobody reviewed keep their branches (by the
-    parent's answers alone they would be spoilt: Adam makes whole steps of the smallest gradients); the encoder is held
-    to them by the parent's answers and by drawn slides. See `tuned` for events and errors.
+    regions in small batches spoil its decoders within ten steps. Tasks that nobody reviewed keep their branches
+    (Adam makes whole steps of the smallest gradients: trained on the parent's answers alone, a decoder fell apart); the
+    encoder is held to them by what the parent says. See `tuned` for events and errors.
     """
 
     def plan(card: ModelCard, regions: Sequence[TrainingImage]) -> Plan:

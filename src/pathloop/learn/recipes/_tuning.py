@@ -28,8 +28,11 @@ from pathloop.networks.weights import load_model, save_model
 
 __all__ = ["Plan", "forgetting", "reviewed_tasks", "tuned", "with_task"]
 
-SHARES = (1.0, 0.85, 0.7, 0.55, 0.4, 0.25)
-"""How far from its parent a candidate may stay, tried from the farthest on."""
+SHARES = (0.7, 0.55, 0.4, 0.25, 0.1)
+"""How far from its parent a candidate may stay, tried from the farthest on.
+
+Never all the way: what was learnt from a few regions serves other patients best between both (Wortsman et al. 2022;
+measured in docs/explanation/the-loop.md)."""
 
 DRAWN_SHARE = 0.25
 """Weight of drawn slides beside each data set that is given: the check set holds some, so they must not be lost."""
@@ -109,7 +112,7 @@ def tuned(
         yield Evaluated(0, measure(network.to(choose_device(config.device)).eval()), is_best=False)
     job = FitJob(
         network=network,
-        sampler=TaskSampler(SamplePool(data.images, plan.labels, card.um_per_px, draws=plan.tasks), training),
+        sampler=TaskSampler(SamplePool(data.images, plan.labels, card.um_per_px), training),
         config=training,
         validate=measure,
         keep_best=lambda *_: None,
@@ -168,11 +171,14 @@ def _card(training: TrainConfig, plan: Plan, parent: ModelCard, data: _Data, met
 
 
 def _replayed(config: TuneConfig, plan: Plan, card: ModelCard, mixed: Sequence[WeightedImage]) -> list[WeightedImage]:
-    """What keeps old skills: given data and drawings, with all that they know; weighted to the share of `replay`."""
+    """What keeps old skills: given data, and drawings of the tasks that train; weighted to the share of `replay`."""
     if not config.replay:
         return []
     weight = DRAWN_SHARE if mixed else 1.0
-    drawn = [WeightedImage(one, "drawn", weight) for one in drawn_images(card.labels, card.um_per_px, replay=True)]
+    drawn = [
+        WeightedImage(one, "drawn", weight, plan.tasks)
+        for one in drawn_images(card.labels, card.um_per_px, replay=True)
+    ]
     found = [*mixed, *drawn]
     whole = sum({one.data_set: one.weight for one in found}.values())
     factor = config.replay / (1 - config.replay) / whole if whole else 0.0
@@ -198,20 +204,27 @@ def _drawn_back(
     checks: Sequence[TrainingImage],
     um_per_px: float,
 ) -> Generator[Event, None, dict[str, Any]]:
-    """Move the weights back towards the parent's until the check set loses little; what is told of it."""
+    """Move the weights back towards the parent's until the check sets lose little; what is told of it.
+
+    Losses need not fall with the way back. Where every share loses too much, the one that loses least stays.
+    """
     device = next(network.parameters()).device
     old = {name: value.to(device) for name, value in parent.state_dict().items()}
     new = {name: value.clone() for name, value in network.state_dict().items()}
     before = validate(parent.to(device), checks, um_per_px)
-    share, lost = 1.0, 0.0
+    losses: dict[float, float] = {}
     for share in SHARES:
         network.load_state_dict(between(old, new, share))
-        lost = forgetting(before, validate(network.eval(), checks, um_per_px))
-        if lost <= config.max_forgetting:
+        losses[share] = forgetting(before, validate(network.eval(), checks, um_per_px))
+        if losses[share] <= config.max_forgetting:
             break
-    back = "" if share == 1 else f"; drawn back to {share:.0%} of the way from its parent"
-    yield Message(f"old skills: {lost:.3f} Dice lost on {len(checks)} check images{back}")
-    return {"share": share, "forgetting": round(lost, 4)}
+    share = min(losses, key=lambda one: (losses[one] > config.max_forgetting, losses[one]))
+    network.load_state_dict(between(old, new, share))
+    yield Message(
+        f"old skills: {losses[share]:.3f} Dice lost on {len(checks)} check images;"
+        f" the weights stay at {share:.0%} of the way from their parent's"
+    )
+    return {"share": share, "forgetting": round(losses[share], 4)}
 
 
 def forgetting(before: Metrics, after: Metrics) -> float:
