@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pathloop.cli._options import Subparsers, data_sets
 from pathloop.cli._progress import ProgressLine, follow
-from pathloop.core import Event, UsageError, outcome
+from pathloop.core import Event, TrainingError, outcome
 from pathloop.loop.tuning import (
     Comparison,
     TuneRequest,
@@ -118,7 +118,7 @@ def _until_end(run: TuneRun) -> Generator[Event]:
         yield event
         cancelled = event.kind == "cancelled"
     if cancelled:
-        raise UsageError(f"{run.name}: was cancelled; --resume {run.name} goes on with it")
+        raise TrainingError(f"{run.name}: was cancelled; --resume {run.name} goes on with it")
 
 
 def _chosen(options: argparse.Namespace, line: ProgressLine) -> TuneRun:

@@ -42,9 +42,9 @@ examples:
 PROMOTE_EPILOG = """\
 MODEL is a fine-tuning run (tune-0002: its candidate), a model that is known by name, or a model folder.
 
-A model is refused that is worse than the present one: that loses more than 0.02 PQ (mean F1 for types and tissue) of
-any task, 0.005 of the mean over tasks, or 0.01 Dice of old skills. --force REASON promotes it all the same and records
-the reason. With fewer than four held-out regions nothing is proved: --yes says that you know.
+A model is refused (exit code 1) that is worse than the present one: that loses more than 0.02 PQ (mean F1 for types
+and tissue) of any task, 0.005 of the mean over tasks, or 0.01 Dice of old skills. --force REASON promotes it all the
+same and records the reason. With fewer than four held-out regions nothing is proved: --yes says that you know.
 
 Then everything that nobody has reviewed is segmented anew where it was segmented before, for all tasks of the model;
 reviewed objects and done regions stay. 'pathloop rollback' takes the promotion back.

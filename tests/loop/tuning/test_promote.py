@@ -50,9 +50,9 @@ def test_a_better_model_is_copied_and_becomes_the_projects(writer, model, other)
 
 def test_a_worse_model_is_refused_unless_a_reason_is_given(writer, model, other):
     worse = between(model, other, {"gland": -0.5})
-    with pytest.raises(UsageError, match=r"gland loses 0\.500 PQ; to promote it all the same, give a reason"):
+    with pytest.raises(ModelError, match=r"gland loses 0\.500 PQ; to promote it all the same, give a reason"):
         promote(writer, Promotion(other, worse))
-    with pytest.raises(UsageError, match="give a reason"):
+    with pytest.raises(ModelError, match="give a reason"):
         promote(writer, Promotion(other, worse, reason="  ", confirmed=True))
     assert model_history(writer.path) == ()
     assert not (writer.path / "models" / "other").exists()
@@ -61,7 +61,7 @@ def test_a_worse_model_is_refused_unless_a_reason_is_given(writer, model, other)
 
 def test_too_little_evidence_must_be_confirmed(writer, model, other):
     few = between(model, other, n_regions=1)
-    with pytest.raises(UsageError, match="not enough evidence: 1 held-out region is done, at least 4 are needed"):
+    with pytest.raises(ModelError, match="not enough evidence: 1 held-out region is done, at least 4 are needed"):
         promote(writer, Promotion(other, few))
     assert promote(writer, Promotion(other, few, confirmed=True)).reason == "too little was held out; confirmed"
 

@@ -69,10 +69,10 @@ def promote(project: Project, promotion: Promotion) -> ModelEntry:
     Raises
     ------
     UsageError
-        If the candidate is worse and no reason is given, or too little is held out and that is not confirmed, or the
-        comparison is of other models.
+        If the comparison is of other models.
     ModelError
-        If the candidate is damaged or cannot be copied.
+        If the candidate is worse and no reason is given, or too little is held out and that is not confirmed; or it is
+        damaged or cannot be copied.
     ProjectError
         If the project is open for reading only.
     """
@@ -89,9 +89,9 @@ def promote(project: Project, promotion: Promotion) -> ModelEntry:
     reason = (promotion.reason or "").strip()
     problem = why_not(comparison)
     if comparison.faults and not reason:
-        raise UsageError(f"{card.name} is {problem}; to promote it all the same, give a reason, which is recorded")
+        raise ModelError(f"{card.name} is {problem}; to promote it all the same, give a reason, which is recorded")
     if problem and not reason and not promotion.confirmed:
-        raise UsageError(f"{card.name}: {problem}; to promote it all the same, say so")
+        raise ModelError(f"{card.name}: {problem}; to promote it all the same, say so")
     target = project.path / "models" / card.name
     if not target.exists():
         export_model(promotion.candidate, target)
