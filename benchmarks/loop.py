@@ -13,8 +13,9 @@ lines), and a run that is there is not done again, so that it can be stopped at 
 images of the training patients: the ceiling.
 
 Variants of ``quick``: ``quick`` (as shipped), ``with-data`` (ebhi_seg or cpm_sbu mixed in), ``no-replay``,
-``no-parent`` (nobody is asked where there is no truth), ``no-return`` (not drawn back towards the parent), ``plain``
-(none of the three); and ``full``, ``scratch`` (the recipe `train` from random weights, as many steps as ``full``).
+``no-parent`` (nobody is asked where there is no truth), ``no-return`` (always 70 % of the way from the parent),
+``plain`` (none of the three); and ``full``, ``scratch`` (the recipe `train` from random weights, as many steps as
+``full``).
 """
 
 import argparse
@@ -324,11 +325,11 @@ def main():
     if options.scenario == "table":
         print_table(options.results)
         return 0
+    if options.scenario in ("cpm", "organ-parent") and options.parent is None:
+        sys.exit(f"{options.scenario} needs --parent FOLDER of the model that never saw the organ")
     if options.scenario == "organ-parent":
         train_organ_parent(options.data, options.parent)
         return 0
-    if options.scenario == "cpm" and options.parent is None:
-        sys.exit("cpm needs --parent FOLDER of a model that never saw the organ: see organ-parent")
     from pathloop.networks import find_model
 
     sys.stdout.reconfigure(line_buffering=True)

@@ -91,7 +91,8 @@ def default_fit(recipe: RecipeName, card: ModelCard, n_regions: int) -> FitConfi
     docs/explanation/the-loop.md.
     """
     stride, cell = card.architecture.total_stride, card.architecture.cell_px
-    steps = {"quick": min(400, 200 + 8 * n_regions), "full": min(1200, 600 + 24 * n_regions)}.get(recipe, 200)
+    few = min(400, 200 + 8 * n_regions)
+    steps = {"quick": few, "full": 3 * few}.get(recipe, 200)
     is_tuning = recipe in ("quick", "full")
     batch, side_px = (3, 384) if is_tuning else (6, 256)
     return FitConfig(

@@ -87,12 +87,8 @@ def test_rank_stores_what_the_command_would(desk, tmp_path):
     assert [row.title for row in rows] == [str(place) for place in range(1, 13)]
     assert [row.origin for row in rows if row.origin] == ["random, kept for measuring the model"] * 3
     assert all(row.reasons and row.reasons[0].endswith(".") for row in rows)
-    # the lot may have kept the first or the second for measuring
-    unsure = {Rect(250, 500, 125, 125): 59, Rect(125, 125, 125, 125): 20, Rect(375, 250, 125, 125): 41}
-    first = next(rect for rect in unsure if not any(row.origin and row.rect == rect for row in rows))
-    assert rows[0].rect == first
-    assert rows[0].reasons[0] == f"The model is unsure of {unsure[first]} % of the tissue in this region."
-    assert all(len(row.reasons) == 3 for row in rows if row.rect == Rect(125, 125, 125, 125) and not row.origin)
+    assert rows[0].reasons == ("The model is unsure of 59 % of the tissue in this region.",)
+    assert len(rows[1].reasons) == 3
     assert all(reason in row.tip for row in rows for reason in row.reasons)
     assert "3 of them random" in desk.view.note
     assert desk.view.progress[-1] == (None, "")
@@ -247,8 +243,9 @@ def test_n_takes_no_time_in_a_long_queue(desk):
     desk.open()
     assert len(desk.view.rows) == 2000
     desk.presenter.step(1)
-    # a full collection goes over what all tests before have left, which takes as long as the limit
-    gc.disable()
+    # a collection goes over what all tests before have left as well, which takes as long as the limit
+    gc.collect()
+    gc.freeze()
     try:
         began = time.thread_time()
         for _ in range(5):
@@ -258,7 +255,7 @@ def test_n_takes_no_time_in_a_long_queue(desk):
         desk.presenter.refresh()
         assert time.thread_time() - began < CPU_LIMIT_S
     finally:
-        gc.enable()
+        gc.unfreeze()
 
 
 # what buttons change

@@ -16,11 +16,7 @@ RECIPES: tuple[tuple[str, str, str], ...] = (
         "Quick",
         "Tunes the reviewed tasks and the layers below, in few steps. Minutes on two CPU cores; the first choice",
     ),
-    (
-        "full",
-        "Full",
-        "The same, unfrozen by and by, in three times the steps. For a GPU, or for a break",
-    ),
+    ("full", "Full", "The same, unfrozen by and by, in three times the steps. For a GPU, or for a long break"),
     (
         "subtype",
         "Classes of mine",

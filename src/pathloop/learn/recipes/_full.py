@@ -14,10 +14,11 @@ __all__ = ["full"]
 
 
 def full(config: TuneConfig, wish: Callable[[], Wish] = lambda: "go on") -> Generator[Event]:
-    """Train as `quick` at first, the deep stages from a tenth of the steps on, the whole encoder from a quarter on.
+    """Train branches, neck and norm layers at first, the deep stages from a tenth of the steps on, then the encoder.
 
-    Gradual unfreezing (Howard and Ruder 2018): branches that do not fit yet would spoil the encoder with their first
-    gradients. Statistics of norm layers stay the parent's, as in `quick`. See `tuned` for events and errors.
+    The whole encoder trains from a quarter of the steps on. Gradual unfreezing (Howard and Ruder 2018): branches that
+    do not fit yet would spoil it with their first gradients. Statistics of norm layers stay the parent's, as in
+    `quick`. See `tuned` for events and errors.
     """
 
     def plan(card: ModelCard, regions: Sequence[TrainingImage]) -> Plan:
