@@ -3,10 +3,10 @@
     python benchmarks/model_table.py --model fast [--images benchmarks/fast_test_images.csv] [--write]
 
 Open sets are scored on listed images; GlaS and CRCHistoPhenotypes (research only, never trained on) whole, as a
-zero-shot test. A list, because folds depend on the sets that a run names and on how patients are told apart: the runs
-that made `fast` did not deal them all alike. Its list holds the images of patients that no run trained or validated on.
-Data come from
-PATHLOOP_DATA. --write puts the numbers into the card of a model folder; they replace those that are there.
+zero-shot test; tissue without glands tells how much of it is called gland. A list, because folds depend on the sets
+that a run names and on how patients are told apart: the runs that made `fast` did not deal them all alike. Its list
+holds the images of patients that no run trained or validated on. Data come from PATHLOOP_DATA. --write puts the numbers
+into the card of a model folder; they replace those that are there.
 """
 
 import argparse
@@ -26,6 +26,9 @@ from pathloop.networks import find_model, read_card
 from pathloop.networks.multitask import MultiTaskNetwork
 from pathloop.networks.weights import load_model
 
+NO_GLANDS = ("glioma", "head_neck")
+NO_GLANDS_CRC = ("ADI", "BACK", "DEB", "LYM", "MUC", "MUS", "STR")
+"""Tissue classes of NCT-CRC-HE: fat, glass, debris, lymphocytes, mucus, muscle, stroma; 0.5 um per px."""
 POINT_UM_PER_PX = 0.55
 POINT_RADIUS_PX = 6.0
 """Sirinukunwattana et al. 2016: a detection counts within 6 px at 20x."""
@@ -59,6 +62,16 @@ def score_glas(network: MultiTaskNetwork, um_per_px: float, data: Path) -> Metri
             "n": float(len(rows)),
         }
     }
+
+
+def score_empty(network: MultiTaskNetwork, um_per_px: float, listed: list[TrainingImage], data: Path) -> Metrics:
+    """Share of the area that is called gland in tissue that has none."""
+    images = [(one.image, one.um_per_px) for one in listed if one.stratum in NO_GLANDS]
+    for path in sorted((data / "open" / "crc_tissue_samples").rglob("*.tif")):
+        if path.name.startswith(NO_GLANDS_CRC):
+            images.append((np.asarray(cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB), np.uint8), 0.5))
+    found = [_objects(network, image, scale / um_per_px, ["gland"])["gland"] > 0 for image, scale in images]
+    return {"gland": {"false_area": float(np.mean([mask.mean() for mask in found])), "n": float(len(images))}}
 
 
 def score_centres(network: MultiTaskNetwork, um_per_px: float, data: Path) -> Metrics:
@@ -95,10 +108,12 @@ def main() -> None:
     data = Path(os.environ.get("PATHLOOP_DATA", "../shared/data"))
     network, card = load_model(options.model)
     table: dict[str, Metrics] = {}
-    tested = validate(network, test_images(options.images, data), card.um_per_px)
+    images = test_images(options.images, data)
+    tested = validate(network, images, card.um_per_px)
     for key, values in tested.items():
         source, _, task = key.partition("/")
         table.setdefault(f"{source} (test patients)", {})[task] = values
+    table["tissue without glands"] = score_empty(network, card.um_per_px, images, data)
     table["GlaS (zero-shot)"] = score_glas(network, card.um_per_px, data)
     table["CRCHistoPhenotypes centres (zero-shot)"] = score_centres(network, card.um_per_px, data)
     for name, tasks in table.items():

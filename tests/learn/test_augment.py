@@ -95,7 +95,7 @@ def test_colors_change_nothing_else(seed: int) -> None:
     np.testing.assert_array_equal(changed, again)
 
 
-@pytest.mark.parametrize("share", ["blur", "color", "stain"])
+@pytest.mark.parametrize("share", ["blur", "sharpen", "color", "stain"])
 def test_each_change_happens(share: str) -> None:
     config = NO_COLORS.model_copy(update={share: 1.0})
     image, _, _ = drawn(1)
@@ -108,10 +108,22 @@ def test_each_change_happens(share: str) -> None:
 def test_noise_and_colors_never_leave_eight_bits(level: int) -> None:
     """Black stays dark and white stays light: nothing wraps around."""
     flat = np.full((32, 32, 3), level, np.uint8)
-    config = AugmentConfig(blur=1, color=1, stain=1)
+    config = AugmentConfig(blur=1, sharpen=1, color=1, stain=1)
     for seed in range(40):
         changed = change_colors(flat, np.random.default_rng(seed), config).astype(int)
         assert np.abs(changed - level).max() < 160
+
+
+def test_sharpening_widens_edges_and_leaves_flat_areas() -> None:
+    image = np.full((40, 40, 3), 100, np.uint8)
+    image[:, 20:] = 150
+    config = NO_COLORS.model_copy(update={"sharpen": 1.0})
+    for seed in range(20):
+        sharp = change_colors(image, np.random.default_rng(seed), config).astype(int)
+        assert np.abs(sharp[:, :6] - 100).max() <= 1
+        assert np.abs(sharp[:, -6:] - 150).max() <= 1
+        assert sharp[:, 19].max() < 100
+        assert sharp[:, 20].min() > 150
 
 
 def test_no_change_is_identity() -> None:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from training_sets import ALL_KINDS, JOINT, NUCLEI_TYPE, TINY, TYPED, classes, config, write_set
+from training_sets import ALL_KINDS, GLAND, JOINT, NUCLEI, NUCLEI_TYPE, TINY, TYPED, classes, config, write_set
 
 from pathloop.core import DataError, Event, JobFinished, LabelSchema, Message, TrainingError
 from pathloop.learn import RECIPES, DataConfig, TrainConfig
-from pathloop.learn.recipes._data import load_images
+from pathloop.learn._pool import SamplePool
+from pathloop.learn.recipes._data import data_sources, load_images
 from pathloop.networks import CARD_NAME, WEIGHTS_NAME, read_card
 from pathloop.networks.weights import load_model
 
@@ -230,6 +231,43 @@ def test_one_fold_takes_everything_and_keeps_the_latest_model(data: DataConfig, 
     assert len(load_images(settings)[0]) == 6
     run("train", settings)
     assert read_card(tmp_path / "model").training["steps"] == 2
+
+
+def test_a_set_named_twice_is_dealt_once(data: DataConfig, tmp_path: Path) -> None:
+    alone, held_alone = load_images(settings_of(tmp_path, data))
+    nuclei = data.model_copy(update={"tasks": ("nuclei",)})
+    empty = data.model_copy(update={"tasks": ("lumen",), "absent": ("lumen",), "weight": 0.5})
+    labels = LabelSchema(tasks=(NUCLEI, GLAND.model_copy(update={"name": "lumen"})))
+    settings = settings_of(tmp_path, nuclei).model_copy(update={"data": (nuclei, empty), "labels": labels})
+    train, held = load_images(settings)
+    assert [one.item.name for one in train] == [one.item.name for one in alone] * 2
+    assert [item.name for item in held] == [item.name for item in held_alone]
+    assert all("lumen" not in item.labels for item in held)
+    assert all(not one.item.labels["lumen"].any() for one in train[len(alone) :])
+    assert [one.trains(labels) for one in train] == [["nuclei"]] * len(alone) + [["lumen"]] * len(alone)
+    assert {source.n_images for source in data_sources(train, settings)} == {len(alone)}
+    assert SamplePool(train, labels, 0.5).dense_tasks == ["nuclei", "lumen"]
+
+
+def test_absent_tasks_that_cannot_be(data: DataConfig, tmp_path: Path) -> None:
+    for absent, clue in (("gland", "is annotated for it"), ("tissue", "only object tasks"), ("nerve", "only object")):
+        wrong = data.model_copy(update={"absent": (absent,)})
+        with pytest.raises(TrainingError, match=clue):
+            load_images(settings_of(tmp_path, wrong))
+
+
+def test_strata_choose_images_after_the_deal(tmp_path: Path) -> None:
+    data = write_set(tmp_path / "set")
+    index = data.path / "index.csv"
+    lines = index.read_text(encoding="utf-8").splitlines()
+    rows = [lines[0], *(line.replace("all", "brain" if n % 2 else "lung") for n, line in enumerate(lines[1:]))]
+    index.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    whole, _ = load_images(settings_of(tmp_path, data))
+    brain, _ = load_images(settings_of(tmp_path, data.model_copy(update={"strata": ("brain",)})))
+    assert [one.item.name for one in brain] == [one.item.name for one in whole if one.item.stratum == "brain"]
+    assert 0 < len(brain) < len(whole)
+    with pytest.raises(TrainingError, match=r"has no liver; its strata are brain, lung"):
+        load_images(settings_of(tmp_path, data.model_copy(update={"strata": ("brain", "liver")})))
 
 
 def test_images_of_the_test_folds_are_not_opened(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ def test_relative_data_paths_start_at_the_file(tmp_path: Path) -> None:
         ("stepz = 3", "stepz"),
         ("[fit]\nbatchsize = 3", "fit.batchsize"),
         ("[augment]\nscale = [1.2, 0.8]", "augment"),
+        ('[[data]]\nkind = "glas"\npath = "x"\nzoom = [1.2, 0.8]', "zoom must hold"),
         ("[fit]\npatch_px = 100", "fit.patch_px must be a multiple of 32"),
         ("[fit]\npatch_side_px = 100", "fit.patch_side_px must be a multiple of the tissue cell, 128"),
         ("train_folds = [0, 1]", "must not share a fold"),

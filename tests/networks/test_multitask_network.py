@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pathloop.core import LabelSchema, ModelError
 from pathloop.networks import CERBERUS, FAST, NetworkConfig
+from pathloop.networks._rows import pick_rows
 from pathloop.networks.multitask import InferenceNetwork, MultiTaskNetwork, forward_tiles, n_parameters
 
 
@@ -129,6 +130,23 @@ def test_rows_none_equals_all_rows_and_subsets_equal_their_own_batch(small: Mult
         torch.testing.assert_close(listed[task], everything[task])
     torch.testing.assert_close(some["nuclei"], everything["nuclei"][rows], rtol=1e-4, atol=1e-5)
     assert set(some) == {"nuclei"}
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_picked_rows_and_their_gradient_are_those_of_plain_indexing(layout: torch.memory_format) -> None:
+    generator = torch.Generator().manual_seed(3)
+    x = torch.randn(5, 4, 3, 2, generator=generator, dtype=torch.float64).to(memory_format=layout)
+    index = torch.tensor([3, 0, 4])
+    weights = torch.randn(3, 4, 3, 2, generator=generator, dtype=torch.float64)
+    ours, plain = x.clone().requires_grad_(), x.clone().requires_grad_()
+    picked = pick_rows(ours, index)
+    assert picked.is_contiguous(memory_format=layout)
+    assert torch.equal(picked, plain[index])
+    (picked * weights).sum().backward()
+    (plain[index] * weights).sum().backward()
+    assert ours.grad is not None
+    assert torch.equal(ours.grad, plain.grad)
+    assert torch.autograd.gradcheck(lambda one: pick_rows(one, index), (ours,))
 
 
 def test_decoder_statistics_see_only_the_rows_that_own_the_task(small: MultiTaskNetwork) -> None:

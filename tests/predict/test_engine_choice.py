@@ -1,12 +1,14 @@
 """Which engine is chosen, and why."""
 
 import importlib.util
+from pathlib import Path
 
 import pytest
 import torch
 
 from pathloop.core import UsageError
-from pathloop.predict import DEVICES, ENGINES, choose_engine
+from pathloop.networks.hardware import cpu_has_bf16
+from pathloop.predict import DEVICES, ENGINES, choose_engine, may_have_bf16
 
 
 @pytest.fixture
@@ -80,3 +82,8 @@ def test_a_gpu_is_used(monkeypatch, device):
 def test_unknown_names_list_the_known_ones(options, known):
     with pytest.raises(UsageError, match=f"unknown .*; known: {known}"):
         choose_engine(**options)
+
+
+def test_bf16_is_seen_without_torch() -> None:
+    """By the kernel's own list, it is what torch finds; nowhere is it promised where torch has none."""
+    assert may_have_bf16() == (cpu_has_bf16() and Path("/proc/cpuinfo").is_file())

@@ -61,9 +61,11 @@ def warp_labels(
 
 
 def change_colors(image: NDArray[np.uint8], rng: np.random.Generator, config: AugmentConfig) -> NDArray[np.uint8]:
-    """Stain jitter, then one of blur, median blur or noise, then hue, saturation, brightness and contrast."""
+    """Stain jitter, sharpening, one of blur, median blur and noise, then hue, saturation, brightness, contrast."""
     if rng.random() < config.stain:
         image = _jitter_stain(image, rng, config)
+    if config.sharpen and rng.random() < config.sharpen:
+        image = _sharpen(image, rng)
     if rng.random() < config.blur:
         image = _soften(image, rng)
     if rng.random() < config.color:
@@ -78,6 +80,13 @@ def _jitter_stain(image: NDArray[np.uint8], rng: np.random.Generator, config: Au
     unmix = np.linalg.inv(STAIN_OD)
     mixed: NDArray[np.float32] = rgb_to_density(image) @ (unmix * factors @ STAIN_OD) + shifts @ STAIN_OD
     return density_to_rgb(mixed)
+
+
+def _sharpen(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Unsharp masking: the image moved away from its own blur."""
+    blurred = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.8, 2.5))
+    amount = rng.uniform(0.3, 2.0)
+    return np.asarray(cv2.addWeighted(image, 1 + amount, blurred, -amount, 0), np.uint8)
 
 
 def _soften(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

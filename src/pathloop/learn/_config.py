@@ -23,8 +23,15 @@ class DataConfig(StrictConfig):
         Its folder; relative paths start at the configuration file's folder.
     tasks
         Which of its labels train, or all.
+    strata
+        Which of its images, by diagnosis, organ or stain; None = all. The same set may be named twice.
+    absent
+        Object tasks of which these images hold nothing: they train as background.
     weight
         How often it is drawn against the other sets of the same task.
+    zoom
+        Least and greatest zoom of a patch, beside what the set's own scale leaves open; unlike ``augment.scale`` it
+        keeps the aspect ratio. Wide where users' slides differ in scale and sharpness more than the set does.
     um_per_px
         For ``folder``: its scale.
     """
@@ -32,8 +39,17 @@ class DataConfig(StrictConfig):
     kind: str
     path: Path
     tasks: tuple[str, ...] | None = None
+    strata: tuple[str, ...] | None = None
+    absent: tuple[str, ...] = ()
     weight: float = Field(default=1.0, gt=0)
+    zoom: tuple[float, float] = (1.0, 1.0)
     um_per_px: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not 0 < self.zoom[0] <= self.zoom[1]:
+            raise ValueError("zoom must hold the least and the greatest, both above 0")
+        return self
 
 
 class AugmentConfig(StrictConfig):
@@ -48,6 +64,8 @@ class AugmentConfig(StrictConfig):
         ``rotate_degrees`` is 0.
     blur
         Probability of a Gaussian blur, a median blur or sensor noise (one of them).
+    sharpen
+        Probability of unsharp masking, before any blur: for sets that are coarser than the model's scale.
     color
         Probability of a change of hue, saturation, brightness and contrast in random order.
     hue, saturation, brightness, contrast
@@ -67,6 +85,7 @@ class AugmentConfig(StrictConfig):
     saturation: float = Field(default=0.2, ge=0, le=1)
     brightness: float = Field(default=26.0, ge=0, le=255)
     contrast: float = Field(default=0.25, ge=0, le=1)
+    sharpen: float = Field(default=0.0, ge=0, le=1)
     stain: float = Field(default=0.5, ge=0, le=1)
     stain_scale: float = Field(default=0.3, ge=0, le=1)
     stain_shift: float = Field(default=0.05, ge=0, le=1)

@@ -36,12 +36,15 @@ class WeightedImage:
         How often the set is drawn against the other sets of the same task.
     tasks
         Which of its labels train; None = all.
+    zoom
+        Least and greatest zoom of a patch, beside the image's own ``scale_range``.
     """
 
     item: TrainingImage
     data_set: str
     weight: float = 1.0
     tasks: tuple[str, ...] | None = None
+    zoom: tuple[float, float] = (1.0, 1.0)
 
     def trains(self, labels: LabelSchema) -> list[str]:
         """The model's tasks that it trains."""
@@ -58,7 +61,7 @@ class PooledImage:
     image
         (H, W, 3) uint8.
     um_per_px, scale_range
-        The true scale lies in ``um_per_px`` times this range.
+        Patches are drawn at ``um_per_px`` times a number in this range.
     labels
         By dense task: (H, W) uint16, ids of instances or class codes of a type task.
     ignore
@@ -189,7 +192,7 @@ def _pooled(one: WeightedImage, labels: LabelSchema, um_per_px: float) -> Pooled
     return PooledImage(
         image=image,
         um_per_px=scale,
-        scale_range=item.scale_range,
+        scale_range=(item.scale_range[0] * one.zoom[0], item.scale_range[1] * one.zoom[1]),
         labels=dense,
         ignore=ignore,
         cells=cells,

@@ -10,6 +10,7 @@ from pathloop.core import LabelSchema, ModelError
 from pathloop.networks._config import NetworkConfig
 from pathloop.networks._decoder import Decoder, DenseHead, PatchHead
 from pathloop.networks._encoder import ResidualEncoder
+from pathloop.networks._rows import pick_rows
 
 __all__ = ["InferenceNetwork", "MultiTaskNetwork", "forward_tiles", "n_parameters"]
 
@@ -88,11 +89,11 @@ class MultiTaskNetwork(nn.Module):
         for task, index in rows.items():
             if index is not None and len(index) == 0:
                 continue
-            picked = maps if index is None else [one.index_select(0, index) for one in maps]
+            picked = maps if index is None else [pick_rows(one, index) for one in maps]
             if neck is None or task not in self.decoders:
                 out[task] = self.heads[task](picked[-1])
                 continue
-            own_neck = neck if index is None else neck.index_select(0, index)
+            own_neck = neck if index is None else pick_rows(neck, index)
             logits = self.heads[task](self.decoders[task](own_neck, picked))
             if self.config.stem_stride > 1:
                 scale = float(self.config.stem_stride)

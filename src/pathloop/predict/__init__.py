@@ -1,6 +1,15 @@
 """Engines and the slide pipeline. This module imports neither torch nor OpenVINO."""
 
-from pathloop.predict._engine import DEVICES, ENGINES, Engine, EngineChoice, choose_engine, load_engine, may_have_gpu
+from pathloop.predict._engine import (
+    DEVICES,
+    ENGINES,
+    Engine,
+    EngineChoice,
+    choose_engine,
+    load_engine,
+    may_have_bf16,
+    may_have_gpu,
+)
 from pathloop.predict._job import TileJob, tile_grid, tiles_to_run
 from pathloop.predict._pipeline import UNCERTAINTY_STEP_PX, After, Pick, segment_tiles
 from pathloop.predict._region_maps import BlockMaps, region_blocks, region_maps
@@ -20,6 +29,7 @@ __all__ = [
     "TileJob",
     "choose_engine",
     "load_engine",
+    "may_have_bf16",
     "may_have_gpu",
     "region_blocks",
     "region_maps",

@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 
 from pathloop.core import Registry, UsageError
 
-__all__ = ["DEVICES", "ENGINES", "Engine", "EngineChoice", "choose_engine", "load_engine"]
+__all__ = [
+    "DEVICES",
+    "ENGINES",
+    "Engine",
+    "EngineChoice",
+    "choose_engine",
+    "load_engine",
+    "may_have_bf16",
+    "may_have_gpu",
+]
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -131,6 +140,16 @@ def may_have_gpu() -> bool:
             continue
         return True
     return False
+
+
+def may_have_bf16() -> bool:
+    """Whether Linux says that the CPU computes in bfloat16; False where it cannot be told without torch or OpenVINO."""
+    try:
+        # x86: "flags", once a core; 64-bit Arm: "Features"
+        words = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
+    except OSError:
+        return False
+    return bool(words & {"avx512_bf16", "amx_bf16", "bf16"})
 
 
 def _torch_on_cpu(precision: str | None, reason: str) -> EngineChoice:

@@ -1,6 +1,9 @@
 """From the data sets of a configuration to images in folds, and to what the model card says about them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from pathloop.core import TrainingError
 from pathloop.interchange import (
@@ -30,21 +33,61 @@ def load_images(config: TrainConfig) -> tuple[list[WeightedImage], list[Training
     DataError, UsageError
         If a data set cannot be read, or there are fewer patients than folds.
     """
-    listed = [(record, data) for data in config.data for record in _records(data)]
-    folds = _folds([record for record, _ in listed], config)
+    for data in config.data:
+        _check_absent(data, config)
+    listed = [(record, data, place) for place, data in enumerate(config.data) for record in _records(data)]
+    # a set that is named twice counts once, whatever is taken of it
+    unique = {record.image: record for record, _, _ in listed}
+    folds = _folds(list(unique.values()), config)
+    used = [(record, data, place) for record, data, place in listed if _takes(data, record)]
     train = [
-        WeightedImage(load_record(record), f"{data.kind}:{data.path}", data.weight, data.tasks)
-        for record, data in listed
+        WeightedImage(
+            _with_absent(load_record(record), data.absent), f"{place}:{data.kind}", data.weight, data.tasks, data.zoom
+        )
+        for record, data, place in used
         if folds[record.group] in config.train_folds
     ]
     if not train:
         raise TrainingError("no image falls into the training folds; lower n_folds or name more folds")
-    held = [load_record(record) for record, _ in listed if folds[record.group] in config.validation_folds]
+    # an image without objects has no PQ: where a set is named twice, the entry that says less is judged
+    judged = {record.image: record for record, data, _ in used if not data.absent}
+    held = [load_record(record) for record in judged.values() if folds[record.group] in config.validation_folds]
     return train, held
 
 
 def _records(data: DataConfig) -> list[DatasetRecord]:
-    return list_dataset(data.kind, data.path, um_per_px=data.um_per_px)
+    records = list_dataset(data.kind, data.path, um_per_px=data.um_per_px)
+    known = {record.stratum for record in records}
+    unknown = sorted(set(data.strata or ()) - known)
+    if unknown:
+        raise TrainingError(f"{data.kind} has no {', '.join(unknown)}; its strata are {', '.join(sorted(known))}")
+    return records
+
+
+def _takes(data: DataConfig, record: DatasetRecord) -> bool:
+    return data.strata is None or record.stratum in data.strata
+
+
+def _check_absent(data: DataConfig, config: TrainConfig) -> None:
+    objects = [task.name for task in config.labels.tasks if task.output == "instance"]
+    wrong = sorted(set(data.absent) - set(objects))
+    if wrong:
+        raise TrainingError(f"absent = {', '.join(wrong)}: only object tasks can be absent, here {', '.join(objects)}")
+
+
+def _with_absent(item: TrainingImage, absent: Sequence[str]) -> TrainingImage:
+    """The image with empty labels of tasks of which it holds nothing.
+
+    Raises
+    ------
+    TrainingError
+        If it is annotated for one of them.
+    """
+    annotated = sorted(set(absent) & set(item.labels))
+    if annotated:
+        raise TrainingError(f"{item.name}: said to hold no {annotated[0]}, and is annotated for it; shorten absent")
+    empty = {task: np.zeros(item.image.shape[:2], np.int32) for task in absent}
+    return replace(item, labels=item.labels | empty)
 
 
 def _folds(records: list[DatasetRecord], config: TrainConfig) -> dict[str, int]:
@@ -76,7 +119,7 @@ def data_sources(images: Sequence[WeightedImage], config: TrainConfig) -> tuple[
                 licence=terms.licence,
                 attribution=terms.attribution,
                 tasks=tuple(sorted({task for one in own for task in one.trains(config.labels)})),
-                n_images=len(own),
+                n_images=len({one.item.name for one in own}),
                 note=terms.note,
             )
         )
