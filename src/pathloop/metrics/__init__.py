@@ -2,6 +2,7 @@
 
 from pathloop.metrics._agreement import DetectionAgreement, Kappa, cohen_kappa, detection_agreement
 from pathloop.metrics._bootstrap import Interval, bootstrap_gain, bootstrap_score
+from pathloop.metrics._calibration import Reliability, reliability
 from pathloop.metrics._classes import (
     MultiClassPanoptic,
     average_precision,
@@ -56,6 +57,7 @@ __all__ = [
     "PointEvaluation",
     "PointMatches",
     "PointScores",
+    "Reliability",
     "average_precision",
     "bootstrap_gain",
     "bootstrap_score",
@@ -74,6 +76,7 @@ __all__ = [
     "object_dice",
     "panoptic_counts",
     "pixel_counts",
+    "reliability",
     "score_classes",
     "score_objects",
     "score_points",
