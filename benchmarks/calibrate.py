@@ -64,7 +64,7 @@ def steps_of(prediction, item, tasks):
         return array[: rows * step, : cols * step].reshape(rows, step, cols, step).mean(axis=(1, 3)).ravel()
 
     full = means(known) == 1
-    return means(entropy)[full], means(wrong)[full]
+    return np.clip(means(entropy)[full], 0, 1), means(wrong)[full]
 
 
 def objects_of(found, maps, truth):
@@ -77,14 +77,6 @@ def objects_of(found, maps, truth):
     confidence = sum_labels(inside, core, ids) / np.maximum(counts, 1)
     right = np.isin(np.arange(len(ids)), match_objects(table).pred_index)
     return confidence[counts > 0], right[counts > 0]
-
-
-def gap(said, wrong, n_bins=15):
-    """Mean difference of what is said and what is so, over bins of what is said."""
-    place = np.minimum((said * n_bins).astype(int), n_bins - 1)
-    counts = np.bincount(place, minlength=n_bins)
-    sums = np.abs(np.bincount(place, said, minlength=n_bins) - np.bincount(place, wrong, minlength=n_bins))
-    return float(sums.sum() / counts.sum())
 
 
 def main():
@@ -115,7 +107,8 @@ def main():
     print("entropy -> wrong:", "  ".join(f"{x:.2f} {y:.3f}" for x, y in zip(points, curve, strict=True)))
     said = np.interp(check[0], points, curve)
     print(f"steps of the other patients: {len(said)}; wrong {check[1].mean():.4f}")
-    print(f"calibration error with the curve {gap(said, check[1]):.4f}, of the entropy itself {gap(*check):.4f}")
+    with_curve, without = reliability(said, check[1]).ece, reliability(*check).ece
+    print(f"calibration error with the curve {with_curve:.4f}, of the entropy itself {without:.4f}")
     for task, parts in objects.items():
         found = reliability(*(np.concatenate(part) for part in zip(*parts, strict=True)))
         print(f"{task}: {found.n} objects, ECE {found.ece:.3f}, Brier {found.brier:.3f}")

@@ -257,6 +257,15 @@ def test_a_set_named_twice_is_dealt_once(data: DataConfig, tmp_path: Path) -> No
     assert SamplePool(train, labels, 0.5).dense_tasks == ["nuclei", "lumen"]
 
 
+def test_images_of_two_folders_with_equal_names_are_counted_each(data: DataConfig, tmp_path: Path) -> None:
+    other = write_set(tmp_path / "other", tasks=("nuclei", "gland"))
+    settings = settings_of(tmp_path, data).model_copy(update={"data": (data, other)})
+    train, _ = load_images(settings)
+    names = [one.item.name for one in train]
+    assert len(set(names)) < len(names)
+    assert [source.n_images for source in data_sources(train, settings)] == [len(names)]
+
+
 def test_absent_tasks_that_cannot_be(data: DataConfig, tmp_path: Path) -> None:
     for absent, clue in (("gland", "is annotated for it"), ("tissue", "only object tasks"), ("nerve", "only object")):
         wrong = data.model_copy(update={"absent": (absent,)})

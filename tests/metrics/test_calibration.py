@@ -21,11 +21,11 @@ def test_worked_case() -> None:
     assert found.brier == pytest.approx((0.04 + 0.49 + 0.16 + 0.09 + 0.01) / 5)
 
 
-elements = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=40)
+elements = st.lists(st.tuples(st.floats(0, 1), st.booleans() | st.floats(0, 1)), min_size=1, max_size=40)
 
 
 @given(elements=elements, n_bins=st.integers(1, 12))
-def test_is_the_definition(elements: list[tuple[float, bool]], n_bins: int) -> None:
+def test_is_the_definition(elements: list[tuple[float, float]], n_bins: int) -> None:
     found = reliability(np.array([c for c, _ in elements]), np.array([r for _, r in elements]), n_bins=n_bins)
     gaps = []
     for index, (low, high) in enumerate(zip(found.edges[:-1], found.edges[1:], strict=True)):
@@ -62,9 +62,10 @@ def test_nothing_to_compare() -> None:
         ([0.5], [True, False], 3, "one confidence an element"),
         ([1.5], [True], 3, "0 .. 1"),
         ([math.nan], [True], 3, "0 .. 1"),
+        ([0.5], [1.5], 3, "0 .. 1"),
         ([0.5], [True], 0, "at least one bin"),
     ],
 )
-def test_what_is_refused(confidence: list[float], right: list[bool], bins: int, clue: str) -> None:
+def test_what_is_refused(confidence: list[float], right: list[float], bins: int, clue: str) -> None:
     with pytest.raises(ValueError, match=clue):
         reliability(np.array(confidence), np.array(right), n_bins=bins)

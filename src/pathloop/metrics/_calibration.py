@@ -65,22 +65,22 @@ def reliability(confidence: NDArray[Any], right: NDArray[Any], *, n_bins: int = 
     confidence
         (N,) 0..1: how sure a model is of each element, for example of an object being one or of a class.
     right
-        (N,) bool: whether the element is.
+        (N,) bool: whether the element is; or 0..1, which share of it is.
     n_bins
         Bins between 0 and 1.
 
     Raises
     ------
     ValueError
-        If shapes differ, a confidence is outside 0..1, or there is no bin.
+        If shapes differ, a confidence or share is outside 0..1, or there is no bin.
     """
-    values, hits = np.asarray(confidence, np.float64), np.asarray(right, bool)
+    values, hits = np.asarray(confidence, np.float64), np.asarray(right, np.float64)
     if values.ndim != 1 or values.shape != hits.shape:
         raise ValueError(f"one confidence an element is needed: {values.shape} and {hits.shape}")
     if n_bins < 1:
         raise ValueError(f"at least one bin is needed, got {n_bins}")
-    if not ((values >= 0) & (values <= 1)).all():
-        raise ValueError("confidences must lie in 0 .. 1")
+    if not all(((one >= 0) & (one <= 1)).all() for one in (values, hits)):
+        raise ValueError("confidences, and shares that are right, must lie in 0 .. 1")
     edges = np.linspace(0, 1, n_bins + 1)
     place = np.clip(np.searchsorted(edges, values, side="left") - 1, 0, n_bins - 1)
     counts = np.bincount(place, minlength=n_bins)

@@ -40,15 +40,16 @@ def load_images(config: TrainConfig) -> tuple[list[WeightedImage], list[Training
     unique = {record.image: record for record, _, _ in listed}
     folds = _folds(list(unique.values()), config)
     used = [(record, data, place) for record, data, place in listed if _takes(data, record)]
+    chosen = [one for one in used if folds[one[0].group] in config.train_folds]
+    if not chosen:
+        raise TrainingError("no image falls into the training folds; lower n_folds or name more folds")
+    items = {image: load_record(unique[image]) for image in dict.fromkeys(record.image for record, _, _ in chosen)}
     train = [
         WeightedImage(
-            _with_absent(load_record(record), data.absent), f"{place}:{data.kind}", data.weight, data.tasks, data.zoom
+            _with_absent(items[record.image], data.absent), f"{place}:{data.kind}", data.weight, data.tasks, data.zoom
         )
-        for record, data, place in used
-        if folds[record.group] in config.train_folds
+        for record, data, place in chosen
     ]
-    if not train:
-        raise TrainingError("no image falls into the training folds; lower n_folds or name more folds")
     # an image without objects has no PQ: where a set is named twice, the entry that says less is judged
     judged = {record.image: record for record, data, _ in used if not data.absent}
     held = [load_record(record) for record in judged.values() if folds[record.group] in config.validation_folds]
@@ -119,7 +120,8 @@ def data_sources(images: Sequence[WeightedImage], config: TrainConfig) -> tuple[
                 licence=terms.licence,
                 attribution=terms.attribution,
                 tasks=tuple(sorted({task for one in own for task in one.trains(config.labels)})),
-                n_images=len({one.item.name for one in own}),
+                # an image of a set that is named twice is one image
+                n_images=len({id(one.item.image) for one in own}),
                 note=terms.note,
             )
         )
