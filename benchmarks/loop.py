@@ -10,20 +10,22 @@ SCENARIO: ``glas`` (the bundled model goes to another hospital; a third of the p
 ``stain`` (patients that the bundled model never saw, their stain shifted). An image is a region. Every fine-tuning run
 is the product's own recipe with its defaults and the product's own engine scores; one row a run goes into FILE (JSON
 lines), and a run that is there is not done again, so that it can be stopped at any time. A row names the model that
-it began from (the start of its checksum); ``table`` shows those of one model, the bundled one by default. ``all``
+it began from (weights and constants); ``table`` shows those of one model, the bundled one by default. ``all``
 regions are all images of the training patients.
 
 Variants of ``quick``: ``quick`` (as shipped), ``with-data`` (ebhi_seg or cpm_sbu mixed in), ``no-replay``,
-``no-parent`` (nobody is asked where there is no truth), ``no-return`` (always 70 % of the way from the parent),
+``no-parent`` (nobody is asked where there is no truth), ``no-return`` (always 50 % of the way from the parent),
 ``plain`` (none of the three). Others: ``full``; ``ceiling`` (the recipe `train` from the parent, 1,200 steps, nothing
 done against forgetting: with ``--regions all`` the end of the gap that shares are of); ``scratch`` (`train` from random
 weights, as many steps as ``full``).
 """
 
 import argparse
+import hashlib
 import json
 import os
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -52,6 +54,7 @@ def parser():
     out.add_argument("--steps", type=int)
     out.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="change keys of [fit], for trials")
     out.add_argument("--test-images", type=int, help="score on this many images only, for trials")
+    out.add_argument("--models", type=Path, metavar="FOLDER", help="keep the candidates there, and take those that are")
     out.add_argument("--results", type=Path, default=Path("loop-results.jsonl"))
     return out
 
@@ -238,6 +241,25 @@ def candidate(options, parent, items, task, folder, seed):
     return model, {"train_s": round(time.monotonic() - began, 1), "steps": fit.steps, **told}
 
 
+def kept_or_made(options, parent, row, items, task, folder):
+    """The candidate of a row: that of `--models`, with the parent's constants as they are now, or a new one."""
+    from pathloop.networks import read_card, write_card
+
+    if options.models is None:
+        return candidate(options, parent, items, task, folder, row["seed"])
+    names = ("scenario", "variant", "seed", "order", "regions", "steps_asked")
+    place = options.models / "-".join(str(row[name]) for name in names)
+    if not (place / "told.json").is_file():
+        model, told = candidate(options, parent, items, task, folder, row["seed"])
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(model, place)
+        (place / "told.json").write_text(json.dumps(told))
+    card = read_card(place)
+    tasks = tuple(read_card(parent).labels[one.name] for one in card.labels.tasks)
+    write_card(place, card.model_copy(update={"labels": card.labels.model_copy(update={"tasks": tasks})}))
+    return place, json.loads((place / "told.json").read_text())
+
+
 def train_organ_parent(data, folder):
     """A model of nuclei that has seen all sets but the new organ; not resumable."""
     from pathloop.interchange import list_dataset
@@ -381,7 +403,7 @@ def main():
                         chosen = chosen or ordered(train, order, seed, options.scenario, task, folder)
                         picked = chosen if n == "all" else chosen[: int(n)]
                         items = [loaded(one, options.scenario, task) for one in picked]
-                        model, told = candidate(options, parent, items, task, folder, seed)
+                        model, told = kept_or_made(options, parent, row, items, task, folder)
                         row |= told | {"regions_used": len(items)}
                     row |= {"test": scores(model, images, task), "old": scores(model, checks, task)}
                     row |= upcoming(options, model, chosen or ordered(train, "random", seed, "", task, folder), n, task)
@@ -401,10 +423,11 @@ def parent_of(options):
 
 
 def parent_mark(options):
-    """What tells it from others."""
+    """What tells it from others: its weights and its constants."""
     from pathloop.networks import read_card
 
-    return read_card(parent_of(options)).checksum[:8]
+    card = read_card(parent_of(options))
+    return hashlib.sha256(f"{card.checksum}{card.labels.model_dump_json()}".encode()).hexdigest()[:8]
 
 
 def key_of(row):

@@ -58,6 +58,7 @@ constants = st.builds(
     grow_px=st.integers(0, 6),
     closing_px=st.integers(0, 3),
     min_interior_px=st.sampled_from([1, 4, 12]),
+    min_confidence=st.sampled_from([0.0, 0.0, 0.5, 0.6, 0.7]),
     min_size_px=st.sampled_from([1, 20, 60]),
     fill_holes=st.booleans(),
 )

@@ -28,6 +28,7 @@ def decode(interior, boundary, post, valid=None):
     mask = (inside | (qi + qb > 255 * post.mask_threshold)) & valid
     raw, n = ndimage.label(inside, FOUR)
     kept = [raw == i for i in range(1, n + 1) if (raw == i).sum() >= post.min_interior_px]
+    kept = [part for part in kept if qi[part].mean() > int(255 * post.min_confidence + 1e-9) or not post.min_confidence]
     kept.sort(key=first)
     seeds = np.zeros(qi.shape, int)
     for i, part in enumerate(kept, 1):
@@ -101,6 +102,7 @@ constants = st.builds(
     grow_px=st.integers(0, 6),
     closing_px=st.integers(0, 3),
     min_interior_px=st.sampled_from([1, 4, 12]),
+    min_confidence=st.sampled_from([0.0, 0.0, 0.5, 0.6, 0.7]),
     min_size_px=st.sampled_from([1, 20, 60]),
     fill_holes=st.booleans(),
 )

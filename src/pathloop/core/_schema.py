@@ -54,6 +54,8 @@ class PostProcessing(StrictConfig):
         Radius of the closing of each object by itself; 0 = none.
     min_interior_px
         Interior components smaller than this are dropped before they may grow.
+    min_confidence
+        Interior components whose mean interior probability does not exceed this are dropped as well; 0 = none.
     min_size_px
         Objects smaller than this are dropped, after they were joined over tiles.
     fill_holes
@@ -69,6 +71,7 @@ class PostProcessing(StrictConfig):
     grow_px: int = Field(default=1, ge=0, le=64)
     closing_px: int = Field(default=0, ge=0, le=32)
     min_interior_px: int = Field(default=1, ge=1)
+    min_confidence: float = Field(default=0.0, ge=0, le=1)
     min_size_px: int = Field(default=1, ge=1)
     fill_holes: bool = True
     clip_to: str | None = None

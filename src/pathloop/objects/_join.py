@@ -2,7 +2,8 @@
 
 Nothing slide-sized is in memory: tables of objects, the edges of the tiles and a few tiles.
 
-1. Interior components are united over the seams of the tile cores; small ones are dropped; the rest are seeds.
+1. Interior components are united over the seams of the tile cores; small and faint ones are dropped; the rest are
+   seeds.
 2. Tile by tile, with strips of the neighbours: growth, closing, areas, first pixels; background regions, united
    over the seams, show the holes that one object encloses.
 3. Small objects are dropped, then objects are clipped; those left are numbered by first pixel.
@@ -68,7 +69,7 @@ def join(
         If a part does not fit its tile.
     """
     mosaic = Mosaic(tiles, load, area=area, cache_parts=cache_parts)
-    return Joined(mosaic, unite_seeds(mosaic, post.min_interior_px), post, clip)
+    return Joined(mosaic, unite_seeds(mosaic, post), post, clip)
 
 
 class _Extents:

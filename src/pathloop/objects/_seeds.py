@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pathloop.core import DataError
+from pathloop.core import DataError, PostProcessing
 from pathloop.objects._mosaic import Mosaic, Place
 from pathloop.objects._seams import Edges, seam_pairs
-from pathloop.rasters import first_pixels, link
+from pathloop.rasters import first_pixels, is_sure, link
 
 __all__ = ["Seeds", "unite_seeds"]
 
@@ -36,8 +36,10 @@ class Seeds:
         return len(self.sizes)
 
 
-def unite_seeds(mosaic: Mosaic, min_interior_px: int) -> Seeds:
+def unite_seeds(mosaic: Mosaic, post: PostProcessing) -> Seeds:
     """Load every tile once and unite its interior components with those of its neighbours, 4-connected.
+
+    Small components, and those that the network is not sure enough of, are dropped.
 
     Raises
     ------
@@ -65,7 +67,7 @@ def unite_seeds(mosaic: Mosaic, min_interior_px: int) -> Seeds:
     first = np.full(count, np.iinfo(np.int64).max)
     np.minimum.at(first, groups, np.concatenate([np.zeros(0, np.int64), *firsts]))
     sizes, score_sums, class_counts = (_sum_by(groups, count, [row[i] for row in tables]) for i in range(3))
-    kept = np.flatnonzero(sizes >= min_interior_px)
+    kept = np.flatnonzero((sizes >= post.min_interior_px) & is_sure(score_sums, sizes, post.min_confidence))
     kept = kept[np.argsort(first[kept])]
     rank = np.zeros(count, np.int64)
     rank[kept] = np.arange(1, len(kept) + 1)

@@ -12,7 +12,7 @@ from pathloop.rasters._components import (
     rank_by_first_pixel,
 )
 from pathloop.rasters._grow import disc, grow
-from pathloop.rasters._maps import cut_maps, quantise
+from pathloop.rasters._maps import cut_maps, is_sure, quantise
 from pathloop.rasters._morphology import Background, background_regions, close_each, fill_enclosed
 from pathloop.rasters._outlines import Outline, Outlines, fill_outlines, trace_outlines
 from pathloop.rasters._overlap import OverlapTable, overlap_table
@@ -49,6 +49,7 @@ __all__ = [
     "fill_outlines",
     "first_pixels",
     "grow",
+    "is_sure",
     "label_components",
     "label_parts",
     "link",

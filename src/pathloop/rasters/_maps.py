@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pathloop.core import DataError, PostProcessing
 
-__all__ = ["cut_maps", "quantise"]
+__all__ = ["cut_maps", "is_sure", "quantise"]
 
 
 def quantise(probabilities: NDArray[Any]) -> NDArray[np.uint8]:
@@ -60,6 +60,17 @@ def cut_maps(
     inside = (interior > _level(post.interior_threshold)) & (boundary <= _level(post.boundary_threshold))
     total = interior.astype(np.uint16) + boundary
     return inside, inside | (total > _level(post.mask_threshold))
+
+
+def is_sure(score_sums: NDArray[np.int64], sizes: NDArray[np.int64], threshold: float) -> NDArray[np.bool_]:
+    """Which components have a mean quantised score above T(threshold) (see `cut_maps`), in whole numbers.
+
+    Parameters
+    ----------
+    score_sums, sizes
+        (n,) sum of the uint8 scores, and pixels, of each component.
+    """
+    return score_sums > _level(threshold) * sizes if threshold > 0 else np.ones(sizes.shape, bool)
 
 
 def _level(threshold: float) -> int:

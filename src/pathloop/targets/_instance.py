@@ -13,6 +13,7 @@ from pathloop.rasters import (
     drop_small,
     fill_enclosed,
     grow,
+    is_sure,
     label_components,
     label_parts,
     quantise,
@@ -86,7 +87,8 @@ def decode_instances(
     """Interior and boundary probabilities to instance labels, in whole-number arithmetic on quantised maps.
 
     1. Maps become uint8 (``rasters.quantise``) and are cut (``rasters.cut_maps``).
-    2. 4-connected components of interior pixels are objects; those below ``min_interior_px`` are dropped.
+    2. 4-connected components of interior pixels are objects; those below ``min_interior_px`` are dropped, and those
+       whose mean interior probability does not exceed ``min_confidence`` (``rasters.is_sure``).
        Objects rank by their first interior pixel in raster order.
     3. Every mask pixel joins the nearest interior pixel within ``grow_px`` (``rasters.grow``).
     4. Each object is closed by itself with a disc of ``closing_px`` onto background; a pixel that two objects
@@ -112,18 +114,30 @@ def decode_instances(
     DataError
         If a map is neither floating nor uint8, or shapes differ.
     """
-    inside, mask = cut_maps(quantise(interior), quantise(boundary), post)
+    scores = quantise(interior)
+    inside, mask = cut_maps(scores, quantise(boundary), post)
     if valid is None:
         valid = np.ones(inside.shape, bool)
     elif valid.shape != inside.shape:
         raise DataError(f"valid {valid.shape} and the maps {inside.shape} differ in shape")
     seeds, n = label_components(inside & valid)
-    seeds = drop_small(seeds, n, post.min_interior_px)
+    seeds = _without_faint(drop_small(seeds, n, post.min_interior_px), n, scores, post.min_confidence)
     labels = grow(seeds, mask & valid, post.grow_px)
     labels = close_each(labels, post.closing_px, allowed=valid)
     if post.fill_holes:
         labels = fill_enclosed(labels, valid)
     return rank_by_first_pixel(drop_small(labels, n, post.min_size_px), n)[0]
+
+
+def _without_faint(seeds: NDArray[np.int32], n: int, scores: NDArray[np.uint8], threshold: float) -> NDArray[np.int32]:
+    """Components 1..n without those that the network is not sure enough of; the others keep their number."""
+    if threshold == 0:
+        return seeds
+    flat = seeds.ravel()
+    sizes = np.bincount(flat, minlength=n + 1).astype(np.int64)
+    # Sums of bytes are whole numbers far below 2^53: float64 weights are exact.
+    sums = np.bincount(flat, weights=scores.ravel(), minlength=n + 1).astype(np.int64)
+    return np.where(is_sure(sums, sizes, threshold), np.arange(n + 1), 0).astype(np.int32)[seeds]
 
 
 def clip_labels(labels: NDArray[Any], mask: NDArray[Any]) -> NDArray[np.int32]:

@@ -17,7 +17,7 @@ from pathloop.loop.queue._grid import SAMPLES, Candidate, Grid, Samples, find_ca
 from pathloop.loop.queue._score import Score, combined
 from pathloop.loop.queue._views import turned, turned_back
 from pathloop.loop.queue._words import counted, listed, percent
-from pathloop.networks import FAST, ModelCard
+from pathloop.networks import FAST, ModelCard, find_model, read_card
 from pathloop.store import Project, SlideRecord, UncertaintyMap
 
 pytestmark = pytest.mark.slow
@@ -149,6 +149,12 @@ def card_with(training):
         name="m", version="1", summary="s", architecture=FAST, labels=PLAIN, um_per_px=0.5, margin_px=0,
         training=training,
     )  # fmt: skip
+
+
+def test_the_bundled_model_says_how_often_it_is_wrong():
+    table = read_calibration(read_card(find_model("fast"))).table()
+    assert (np.diff(table) >= 0).all()
+    assert table[0] < 0.05 < table[64] < table[128] < 0.5 < table[255]
 
 
 def test_calibrations_are_read_from_cards():

@@ -28,7 +28,7 @@ from pathloop.networks.weights import load_model, save_model
 
 __all__ = ["Plan", "forgetting", "reviewed_tasks", "tuned", "with_task"]
 
-SHARES = (0.7, 0.55, 0.4, 0.25, 0.1)
+SHARES = (0.5, 0.4, 0.25, 0.1)
 """How far from its parent a candidate may stay, tried from the farthest on.
 
 Never all the way: what was learnt from a few regions serves other patients best between both (Wortsman et al. 2022;
