@@ -6,7 +6,8 @@ The uncertainty map holds the entropy of pixels, averaged over 16 model px. Half
 from that to the share of wrong pixels (rising: isotonic regression), which --write puts into the card, where the queue
 of regions reads it; the other half tells what that is worth: the expected calibration error with the curve, against
 taking the entropy itself for the share of wrong pixels. Objects: their confidence (mean inside probability) against
-whether they match a true object at IoU > 0.5, on all listed patients. Data come from PATHLOOP_DATA.
+whether they match a true object at IoU > 0.5; those that mostly lie where the truth is unknown are left out. Their
+curves are made and checked in the same way, and written from all patients. Data come from PATHLOOP_DATA.
 """
 
 import argparse
@@ -21,15 +22,18 @@ from scipy.ndimage import sum_labels
 from scipy.optimize import isotonic_regression
 
 from pathloop.interchange import list_dataset, load_record
-from pathloop.learn import predicted, score_image
+from pathloop.learn import predicted
+from pathloop.learn._scoring import decode
 from pathloop.metrics import match_objects, reliability
 from pathloop.networks import find_model, read_card, write_card
 from pathloop.predict import UNCERTAINTY_STEP_PX, choose_engine, load_engine
-from pathloop.rasters import overlap_table
+from pathloop.rasters import cut_maps, overlap_table
 
 TASKS = {"ebhi_seg": ("gland", "lumen"), "cpm_sbu": ("nuclei",), "dsb2018_color": ("nuclei",)}
 POINTS = 17
 """Of the curve, at equal steps of entropy."""
+OBJECT_POINTS = 21
+"""Of the curves of objects, at equal steps of confidence from 0.5 on."""
 
 
 def listed(path, data):
@@ -67,16 +71,26 @@ def steps_of(prediction, item, tasks):
     return np.clip(means(entropy)[full], 0, 1), means(wrong)[full]
 
 
-def objects_of(found, maps, truth):
+def objects_of(prediction, item, task, labels):
     """Confidence of each object, and whether it is right."""
-    table = overlap_table(found, truth)
+    drawn = decode(prediction, labels)[task]
+    inside, _ = cut_maps(*prediction.maps[task], labels[task].post)
+    found = cv2.resize(drawn.astype(np.float32), item.image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    found = found.astype(np.int32)
+    table = overlap_table(found, item.labels[task])
     ids = table.first_ids
-    inside = cv2.resize(maps[0], found.shape[::-1], interpolation=cv2.INTER_LINEAR) / 255
-    core = np.where(inside > 0.5, found, 0)
-    counts = sum_labels(np.ones_like(inside), core, ids)
-    confidence = sum_labels(inside, core, ids) / np.maximum(counts, 1)
     right = np.isin(np.arange(len(ids)), match_objects(table).pred_index)
-    return confidence[counts > 0], right[counts > 0]
+    counts = sum_labels(inside, drawn, ids)
+    confidence = sum_labels(np.where(inside, prediction.maps[task][0] / 255, 0), drawn, ids) / np.maximum(counts, 1)
+    unknown = (item.ignore or {}).get(task, np.zeros(found.shape, bool))
+    judged = (counts > 0) & (sum_labels(~unknown, found, ids) * 2 > table.first_areas_px)
+    return confidence[judged], right[judged]
+
+
+def rising_curve(said, there, points):
+    """Isotonic regression, at given points."""
+    order = np.argsort(said, kind="stable")
+    return np.interp(points, said[order], isotonic_regression(np.asarray(there, float)[order]).x)
 
 
 def main():
@@ -95,29 +109,41 @@ def main():
         zoom = item.um_per_px / card.um_per_px
         prediction = predicted(engine.run, item.image, card.labels, zoom=zoom, cell_px=cell)
         tasks = TASKS[item.source]
-        halves[zlib.crc32(item.group.encode()) % 2].append(steps_of(prediction, item, tasks))
-        found = score_image(prediction, item, card.labels, cell_px=cell, tasks=tasks).found
+        half = zlib.crc32(item.group.encode()) % 2
+        halves[half].append(steps_of(prediction, item, tasks))
         for task in tasks:
-            objects.setdefault(task, []).append(objects_of(found[task], prediction.maps[task], item.labels[task]))
-    fit, check = (tuple(np.concatenate(part) for part in zip(*half, strict=True)) for half in halves)
-    order = np.argsort(fit[0])
-    rising = isotonic_regression(fit[1][order]).x
+            objects.setdefault(task, ([], []))[half].append(objects_of(prediction, item, task, card.labels))
+    fit, check = map(pooled, halves)
     points = np.linspace(0, 1, POINTS)
-    curve = np.interp(points, fit[0][order], rising)
+    curve = rising_curve(*fit, points)
     print("entropy -> wrong:", "  ".join(f"{x:.2f} {y:.3f}" for x, y in zip(points, curve, strict=True)))
     said = np.interp(check[0], points, curve)
     print(f"steps of the other patients: {len(said)}; wrong {check[1].mean():.4f}")
     with_curve, without = reliability(said, check[1]).ece, reliability(*check).ece
     print(f"calibration error with the curve {with_curve:.4f}, of the entropy itself {without:.4f}")
-    for task, parts in objects.items():
-        found = reliability(*(np.concatenate(part) for part in zip(*parts, strict=True)))
-        print(f"{task}: {found.n} objects, ECE {found.ece:.3f}, Brier {found.brier:.3f}")
-        for low, n, x, y in zip(found.edges, found.counts, found.confidence, found.accuracy, strict=False):
-            if n:
-                print(f"   from {low:.2f}: {n:5d} objects, said {x:.3f}, right {y:.3f}")
+    curves = {"entropy": points.round(4).tolist(), "error": curve.round(4).tolist()}
+    curves["objects"] = {task: object_curve(task, *map(pooled, parts)) for task, parts in objects.items()}
     if options.write:
-        curves = {"entropy": points.round(4).tolist(), "error": curve.round(4).tolist()}
         write_card(folder, card.model_copy(update={"training": card.training | {"calibration": curves}}))
+
+
+def pooled(parts):
+    """Pairs of arrays as one pair."""
+    return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+
+
+def object_curve(task, fit, check):
+    """What the card says of a task's objects; prints what it is worth."""
+    points = np.linspace(0.5, 1, OBJECT_POINTS)
+    own = reliability(np.interp(check[0], points, rising_curve(*fit, points)), check[1]).ece
+    both = pooled((fit, check))
+    found = reliability(*both)
+    print(f"{task}: {found.n} objects, ECE {found.ece:.3f} (other half: {reliability(*check).ece:.3f},", end=" ")
+    print(f"with the curve {own:.3f}), Brier {found.brier:.3f}")
+    for low, n, x, y in zip(found.edges, found.counts, found.confidence, found.accuracy, strict=False):
+        if n:
+            print(f"   from {low:.2f}: {n:5d} objects, said {x:.3f}, right {y:.3f}")
+    return {"confidence": points.round(4).tolist(), "right": rising_curve(*both, points).round(4).tolist()}
 
 
 if __name__ == "__main__":

@@ -451,7 +451,7 @@ def print_table(results, parent):
         mean = {key: np.mean([one["test"][key] for one in found]) for key in ("pq", "f1", "dice", "edits")}
         old = {key: np.mean([one["old"][key] for one in found]) for key in ("pq", "dice")}
         share = np.mean([one.get("share") or 0.0 for one in found])
-        seconds = np.mean([one.get("train_s", 0.0) for one in found])
+        seconds = np.mean([one.get("train_s") or 0.0 for one in found])
         following = [one["next_edits"] for one in found if one.get("next_edits") is not None]
         kept = {key: np.mean([one["kept"][key] for one in found]) for key in found[0]["kept"]}
         what = f"{scenario:8s} {variant:11s} {regions:>7s} {order:7s} {len(found)}"

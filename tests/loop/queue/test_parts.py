@@ -11,7 +11,7 @@ from pathloop.loop.queue import Calibration, read_calibration
 from pathloop.loop.queue._conflicts import conflict_pyramids, conflict_score
 from pathloop.loop.queue._disagreement import blurred_objects, flip_words, view_change
 from pathloop.loop.queue._diversity import farthest_first
-from pathloop.loop.queue._doubts import class_score, faint_score, read_doubts
+from pathloop.loop.queue._doubts import Limit, class_score, faint_score, limit_of, read_doubts
 from pathloop.loop.queue._entropy import entropy_score
 from pathloop.loop.queue._grid import SAMPLES, Candidate, Grid, Samples, find_candidates
 from pathloop.loop.queue._score import Score, combined
@@ -167,6 +167,7 @@ def test_calibrations_are_read_from_cards():
         {"entropy": [1, 0], "error": [0, 1]},
         {"entropy": [0, 1], "error": [0, 2]},
         {"entropy": [0], "error": [0]},
+        {"entropy": [0, 1], "error": [0, 1], "objects": {"gland": {"confidence": [0, 1]}}},
         [1, 2],
     )
     for calibration in wrong:
@@ -191,7 +192,7 @@ def test_doubtful_objects_are_counted_one_by_one(tmp_path_factory, drawn):
     with Project.open(path, write=False) as project:
         samples, candidates, _ = candidates_of(project)
         tables = {task: project.objects("a", task) for task in ("nuclei", "gland", "lumen")}
-        doubts = {task: read_doubts(project, "a", task, samples.grid) for task in tables}
+        doubts = {task: read_doubts(project, "a", task, samples.grid, Limit()) for task in tables}
     faint, toss = faint_score(doubts, candidates), class_score(doubts, candidates)
     assert (toss is None) == (not any(len(table) for table in tables.values()))
     for index, one in enumerate(candidates):
@@ -218,6 +219,40 @@ def test_doubtful_objects_are_counted_one_by_one(tmp_path_factory, drawn):
             assert bool(toss.words[index]) == bool(said[1])
 
 
+def test_the_card_says_which_objects_are_faint(tmp_path):
+    objects = [("gland", planted.box(0, 0, 10, 10 + 30 * n, 20, 20), 0.75 + n / 10, 0.5) for n in range(3)]
+    objects += [("nuclei", planted.box(0, 0, 50, 10, 9, 9), 0.75, 0.5)]
+    path = planted.make(tmp_path / "p.pathloop", objects=objects)
+    curve = {"confidence": [0.5, 0.7, 0.9, 1.0], "right": [0.1, 0.3, 0.9, 1.0]}
+    card = card_with({"calibration": {"entropy": [0, 1], "error": [0, 1], "objects": {"gland": curve}}})
+    calibration = read_calibration(card)
+    assert calibration.right_from("gland", 0.9) == pytest.approx(0.9, abs=0.002)
+    assert calibration.right_from("gland", 0.05) == 0
+    limits = {task: limit_of(task, card, calibration) for task in ("gland", "nuclei")}
+    # 0.7 of them are right at 0.7 + 0.2 * 2 / 3
+    assert limits["gland"].below == pytest.approx(0.8333, abs=0.002)
+    assert limits["nuclei"] == limit_of("vessel", None, None) == Limit()
+    with Project.open(path, write=False) as project:
+        samples, candidates, _ = candidates_of(project)
+        doubts = {task: read_doubts(project, "a", task, samples.grid, limits[task]) for task in limits}
+        assert doubts["gland"].faint.sum() == 1
+        assert doubts["nuclei"].faint.sum() == 0
+        doubts["nuclei"] = read_doubts(project, "a", "nuclei", samples.grid, Limit(0.8))
+    score = faint_score(doubts, candidates)
+    of_gland, of_nucleus = score.words[score.values.argmax()].split(", ")
+    assert of_gland == "1 gland is faint (of such objects fewer than 70 % are right)"
+    assert of_nucleus == "1 nucleus is faint (inside probability below 0.8)"
+
+
+def test_faint_is_above_what_the_model_drops():
+    labels = card_with({}).labels
+    tasks = tuple(
+        one.model_copy(update={"post": one.post.model_copy(update={"min_confidence": 0.82})}) for one in labels.tasks
+    )
+    card = card_with({}).model_copy(update={"labels": labels.model_copy(update={"tasks": tasks})})
+    assert limit_of("gland", card, None) == Limit(0.92)
+
+
 def test_reviewed_objects_are_in_no_doubt(tmp_path):
     from dataclasses import replace
 
@@ -227,14 +262,14 @@ def test_reviewed_objects_are_in_no_doubt(tmp_path):
     path = planted.make(tmp_path / "p.pathloop", objects=objects)
     with Project.open(path, write=True) as project:
         samples = Samples(Grid.of(project.slide("a"), 500))
-        assert read_doubts(project, "a", "gland", samples.grid).faint[0, 0] == 3
+        assert read_doubts(project, "a", "gland", samples.grid, Limit()).faint[0, 0] == 3
         rows = project.object_rows("a", "gland", [1, 2])
         changes = (
             ObjectChange("gland", 1, rows[1], replace(rows[1], state="accepted")),
             ObjectChange("gland", 2, rows[2], replace(rows[2], locked=True)),
         )
         project.commit("a", Change(objects=changes), tool="accept", summary="two glands")
-        doubts = read_doubts(project, "a", "gland", samples.grid)
+        doubts = read_doubts(project, "a", "gland", samples.grid, Limit())
     assert (doubts.faint[0, 0], doubts.toss_ups[0, 0]) == (1, 1)
 
 

@@ -11,11 +11,11 @@ from pathloop.core import Message, ModelError, ProjectError
 from pathloop.loop._model_of import model_of
 from pathloop.loop.queue._calibration import Calibration, read_calibration
 from pathloop.loop.queue._conflicts import conflict_pyramids, conflict_score
-from pathloop.loop.queue._doubts import class_score, faint_score, read_doubts
+from pathloop.loop.queue._doubts import class_score, faint_score, limit_of, read_doubts
 from pathloop.loop.queue._entropy import entropy_score
 from pathloop.loop.queue._grid import Candidate, Grid, Samples, find_candidates
 from pathloop.loop.queue._score import Score
-from pathloop.networks import read_card
+from pathloop.networks import ModelCard, read_card
 from pathloop.store import Project, SlideRecord, UncertaintyMap
 
 __all__ = ["Survey", "joined", "survey_slide"]
@@ -62,18 +62,22 @@ def survey_slide(project: Project, record: SlideRecord, *, region_um: float, mod
     scores: list[Score | None] = []
     notes: list[Message] = []
     uncertainty = project.uncertainty(slide_id)
+    card, calibration = None, None
     if uncertainty is None:
         notes.append(Message(f"slide {slide_id!r}: has no uncertainty map; segment it again to have one"))
     else:
-        calibration, note = _calibration(project, slide_id, uncertainty, model)
-        notes += note
+        card, calibration, note = _calibration(project, slide_id, uncertainty, model)
+        notes.append(note)
         scores.append(entropy_score(uncertainty, calibration, samples, tissue, candidates))
     pyramids = conflict_pyramids(project, slide_id)
     with ThreadPoolExecutor(1, "conflicts") as pool:
         conflicts: Future[Score] | None = None
         if pyramids:  # half of the time goes into the pyramids, half into the tables
             conflicts = pool.submit(conflict_score, pyramids, record.scale.um_per_px, samples.grid, candidates)
-        doubts = {task: read_doubts(project, slide_id, task, samples.grid) for task in project.tasks(slide_id)}
+        doubts = {
+            task: read_doubts(project, slide_id, task, samples.grid, limit_of(task, card, calibration))
+            for task in project.tasks(slide_id)
+        }
     if doubts:
         scores.append(faint_score(doubts, candidates))
         scores.append(class_score(doubts, candidates))
@@ -85,17 +89,18 @@ def survey_slide(project: Project, record: SlideRecord, *, region_um: float, mod
 
 def _calibration(
     project: Project, slide_id: str, uncertainty: UncertaintyMap, model: str | None
-) -> tuple[Calibration | None, list[Message]]:
+) -> tuple[ModelCard | None, Calibration | None, Message]:
     try:
         card = read_card(model_of(project, slide_id, model, run_key=uncertainty.run_key))
     except (ModelError, ProjectError) as error:
         if model is not None:
             raise
-        return None, [Message(f"slide {slide_id!r}: uncertainty is taken as it is, not calibrated ({error})")]
+        message = f"slide {slide_id!r}: uncertainty is taken as it is, not calibrated ({error})"
+        return None, None, Message(message)
     found = read_calibration(card)
     if found is not None:
-        return found, [Message(f"uncertainty is calibrated by the card of model {card.name!r}")]
-    return None, [Message(f"model {card.name!r} holds no calibration: its uncertainty is taken as it is")]
+        return card, found, Message(f"uncertainty is calibrated by the card of model {card.name!r}")
+    return card, None, Message(f"model {card.name!r} holds no calibration: its uncertainty is taken as it is")
 
 
 def joined(surveys: Sequence[Survey]) -> tuple[list[Candidate], list[Score]]:
