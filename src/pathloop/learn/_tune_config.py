@@ -84,7 +84,7 @@ class TuneConfig(StrictConfig):
 
 
 def default_fit(recipe: RecipeName, card: ModelCard, n_regions: int) -> FitConfig:
-    """The schedule of a recipe: the fewer regions, the fewer steps; five take five minutes on two cores with bf16.
+    """The schedule of a recipe: the fewer regions, the fewer steps; five take six minutes on two cores with bf16.
 
     Patches of 384 px hold a gland with its surroundings; a new decoder learns its statistics from the batch and gets
     more, smaller ones. Steps, rates and patches were chosen by five GlaS images at a time; which scores that makes
