@@ -13,15 +13,11 @@ import itertools
 import os
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from pathloop.interchange import assign_folds, list_dataset, load_record
-from pathloop.learn import predicted
-from pathloop.metrics import score_objects, summarise_objects
+from pathloop.learn import predicted, score_image
+from pathloop.metrics import summarise_objects
 from pathloop.networks import find_model, read_card
 from pathloop.predict import choose_engine, load_engine
-from pathloop.targets import decode_instances
 
 KINDS = ("ebhi_seg", "cpm_sbu", "dsb2018_color")
 N_FOLDS, SEED = 6, 5
@@ -39,16 +35,11 @@ def validation(data, kind, fold, images):
             yield load_record(one)
 
 
-def scores(pairs, task, post):
-    """One line: PQ, F1, Dice and object Dice over (image, maps)."""
-    rows = []
-    for item, maps in pairs:
-        found = decode_instances(maps[0], maps[1], post).astype(np.float32)
-        found = cv2.resize(found, item.image.shape[1::-1], interpolation=cv2.INTER_NEAREST).astype(np.int32)
-        truth, unknown = item.labels[task], (item.ignore or {}).get(task)
-        if unknown is not None:
-            found, truth = np.where(unknown, 0, found), np.where(unknown, 0, truth)
-        rows.append(score_objects(found, truth, name=item.name))
+def scores(pairs, card, task, post):
+    """One line: PQ, F1, Dice and object Dice over (image, prediction)."""
+    specs = tuple(one.model_copy(update={"post": post}) if one.name == task else one for one in card.labels.tasks)
+    labels, cell = card.labels.model_copy(update={"tasks": specs}), card.architecture.cell_px
+    rows = [score_image(found, item, labels, cell_px=cell, tasks=[task]).objects[task] for item, found in pairs]
     total = summarise_objects(rows)
     return f"{total.pq:.4f} {total.detection.f1:.4f} {total.dice:.4f} {total.object_dice:.4f}"
 
@@ -66,21 +57,22 @@ def main():
     data = Path(os.environ.get("PATHLOOP_DATA", "../shared/data"))
     folder = find_model(options.model)
     card = read_card(folder)
-    engine = load_engine(folder, (options.task,), choose_engine("cpu"))
+    post = card.labels[options.task].post
+    tasks = tuple(one for one in (options.task, post.clip_to) if one)
+    engine = load_engine(folder, tasks, choose_engine("cpu"))
     pairs = []
     for item in validation(data, options.kind, options.fold, options.images):
         if options.task in item.labels:
             zoom = item.um_per_px / card.um_per_px
             found = predicted(engine.run, item.image, card.labels, zoom=zoom, cell_px=card.architecture.cell_px)
-            pairs.append((item, found.maps[options.task]))
+            pairs.append((item, found))
     keys = [one.split("=")[0] for one in options.changes]
     values = [one.split("=")[1].split(",") for one in options.changes]
-    post = card.labels[options.task].post
     print(f"{len(pairs)} images; PQ, F1, Dice, object Dice of the even ones and of the odd ones")
     for chosen in [(), *itertools.product(*values)]:
         changes = dict(zip(keys, chosen, strict=False))
         other = post.__class__.model_validate(post.model_dump() | changes)
-        halves = "   ".join(scores(pairs[start::2], options.task, other) for start in (0, 1))
+        halves = "   ".join(scores(pairs[start::2], card, options.task, other) for start in (0, 1))
         print(halves, " ", changes or "as the card has them", flush=True)
 
 

@@ -248,7 +248,8 @@ def kept_or_made(options, parent, row, items, task, folder):
     if options.models is None:
         return candidate(options, parent, items, task, folder, row["seed"])
     names = ("scenario", "variant", "seed", "order", "regions", "steps_asked")
-    place = options.models / "-".join(str(row[name]) for name in names)
+    parts = [read_card(parent).checksum[:8], *(str(row[name]) for name in names), *row["changes"]]
+    place = options.models / "-".join(parts)
     if not (place / "told.json").is_file():
         model, told = candidate(options, parent, items, task, folder, row["seed"])
         shutil.rmtree(place, ignore_errors=True)

@@ -65,12 +65,14 @@ def cut_maps(
 def is_sure(score_sums: NDArray[np.int64], sizes: NDArray[np.int64], threshold: float) -> NDArray[np.bool_]:
     """Which components have a mean quantised score above T(threshold) (see `cut_maps`), in whole numbers.
 
+    Interior pixels score above 0, so a threshold of 0 keeps all components.
+
     Parameters
     ----------
     score_sums, sizes
         (n,) sum of the uint8 scores, and pixels, of each component.
     """
-    return score_sums > _level(threshold) * sizes if threshold > 0 else np.ones(sizes.shape, bool)
+    return score_sums > _level(threshold) * sizes
 
 
 def _level(threshold: float) -> int:
