@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 from pathloop.core import Rect, UsageError
 from pathloop.slides._slide import Slide
 
-__all__ = ["TissueMask", "tissue_mask"]
+__all__ = [
+    "NOMINAL_UM_PER_PX",
+    "Overview",
+    "TissueMask",
+    "black_pixels",
+    "find_tissue",
+    "optical_density",
+    "overview",
+    "tissue_mask",
+]
 
 # Chosen by looking at the masks of drawn slides and of open images (EBHI-Seg, the OpenSlide test slides);
 # MIN_CHROMA and CLOSING_UM were moved once more after a look at GlaS. They belong to no model.
@@ -102,29 +111,53 @@ def tissue_mask(slide: Slide, *, um_per_px: float = 8.0) -> TissueMask:
     TissueMask
         Glass, ink (blue, green, black, red), black borders and specks are left out; lumina inside tissue belong to it.
     """
+    seen = overview(slide, um_per_px)
+    return TissueMask(find_tissue(seen.rgb, seen.um_per_px)[0], seen.step, None if slide.scale is None else um_per_px)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Overview:
+    """A whole slide, reduced.
+
+    Parameters
+    ----------
+    rgb
+        (h, w, 3) uint8.
+    step
+        Level-0 pixels per pixel, (y, x).
+    um_per_px
+        Size of a pixel; by `NOMINAL_UM_PER_PX` where the slide's scale is unknown.
+    """
+
+    rgb: NDArray[np.uint8]
+    step: tuple[float, float]
+    um_per_px: float
+
+
+def overview(slide: Slide, um_per_px: float) -> Overview:
+    """The slide reduced for `find_tissue`; one of unknown scale is reduced less where it is small."""
     if slide.scale is not None:
         rgb = slide.read(Rect(0, 0, *slide.shape_at(um_per_px)), um_per_px)
-        step = um_per_px / slide.scale.y, um_per_px / slide.scale.x
-        return TissueMask(_tissue(rgb, um_per_px), step, um_per_px)
+        return Overview(rgb, (um_per_px / slide.scale.y, um_per_px / slide.scale.x), um_per_px)
     downsample = min(um_per_px / NOMINAL_UM_PER_PX, max(1.0, min(slide.shape) / SMALL_SIDE_PX))
     rgb = slide.read_downsampled(Rect(0, 0, *slide.shape_downsampled(downsample)), downsample)
-    return TissueMask(_tissue(rgb, downsample * NOMINAL_UM_PER_PX), (downsample, downsample), None)
+    return Overview(rgb, (downsample, downsample), downsample * NOMINAL_UM_PER_PX)
 
 
-def _tissue(rgb: NDArray[np.uint8], um_per_px: float) -> NDArray[np.bool_]:
-    """(h, w) bool from the reduced slide."""
+def find_tissue(rgb: NDArray[np.uint8], um_per_px: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Tissue and ink of a reduced slide, (h, w) bool each."""
     area = um_per_px**2
     smooth = np.asarray(cv2.GaussianBlur(rgb, (0, 0), max(SMOOTHING_UM / um_per_px, 0.6)), np.uint8)
-    density = _density(smooth)
-    red, green, blue = (density[..., index] for index in range(3))
-    never = _black(smooth) | _ink(red, green, blue, um_per_px)
+    red, green, blue = np.moveaxis(optical_density(smooth), -1, 0)
+    ink = _ink(red, green, blue, um_per_px)
+    never = black_pixels(smooth) | ink
     tissue = (green - np.minimum(red, blue) > MIN_CHROMA) & (green > 0.6 * np.maximum(red, blue)) & ~never
     closed = _closed(tissue, max(1, round(CLOSING_UM / um_per_px / 2))) & ~never
     kept = _without_small(closed, SPECK_UM2 / area, image_share=0.02)
-    return _filled(kept, never, um2_per_px=area)
+    return _filled(kept, never, um2_per_px=area), ink
 
 
-def _density(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+def optical_density(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Optical density (log10) against the slide's own white."""
     white = _white(rgb)
     return np.asarray(np.log10((white + 1) / (np.minimum(rgb, white) + np.float32(1))), np.float32)
@@ -142,7 +175,8 @@ def _white(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     return colour.astype(np.float32)
 
 
-def _black(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def black_pixels(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Black borders, and what was never scanned."""
     return np.asarray(rgb.max(axis=2) < BLACK_LEVEL)
 
 
