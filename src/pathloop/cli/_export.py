@@ -14,6 +14,7 @@ formats:
   labels-zarr   <slide>.ome.zarr: OME-Zarr 0.5 with the labels of every task
   geojson       <slide>.geojson: outlines for QuPath (drag and drop); .geojson.gz above 100 MB
   csv           <slide>_objects.csv: one row an object
+  parquet       <slide>_objects.parquet: the same with typed columns, for pandas, R, DuckDB (extra "tables")
   training      OUT becomes a training set of the regions that are done: images, instance masks, class maps, masks of
                 what to ignore, splits by patient, manifest; --flavour nnunet, cellpose, stardist, coco for these tools.
                 Held-out regions are never in it. --final: every region of the project, held out or not, with who

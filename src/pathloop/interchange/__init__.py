@@ -17,6 +17,7 @@ from pathloop.interchange._object_table import (
     outlined_objects,
 )
 from pathloop.interchange._pairs import FilePair, pair_files
+from pathloop.interchange._parquet import check_parquet, read_objects_parquet, write_objects_parquet
 from pathloop.interchange._point_tables import PointTable, read_points
 from pathloop.interchange._records import DatasetRecord, TrainingImage
 from pathloop.interchange._tables import ObjectRow, object_rows, read_objects_csv, write_objects_csv
@@ -58,6 +59,7 @@ __all__ = [
     "TrainingTask",
     "TrainingTissue",
     "assign_folds",
+    "check_parquet",
     "dataset_terms",
     "derive_lumen",
     "derive_tissue",
@@ -73,11 +75,13 @@ __all__ = [
     "read_geojson",
     "read_label_image",
     "read_objects_csv",
+    "read_objects_parquet",
     "read_points",
     "read_splits",
     "split_touching",
     "write_geojson",
     "write_labels_zarr",
     "write_objects_csv",
+    "write_objects_parquet",
     "write_training_set",
 ]
