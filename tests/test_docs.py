@@ -19,6 +19,7 @@ COMMANDS = {
     "promote",
     "rollback",
     "demo",
+    "doctor",
     "evaluate",
     "export",
     "import",

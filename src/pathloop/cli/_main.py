@@ -11,6 +11,7 @@ from typing import NoReturn
 from pathloop import __version__
 from pathloop.cli import (
     _demo,
+    _doctor,
     _evaluate,
     _export,
     _finetune,
@@ -110,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
         _evaluate,
         _train,
         _models,
+        _doctor,
         _demo,
     )
     for module in modules:

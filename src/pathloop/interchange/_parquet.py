@@ -73,7 +73,7 @@ _TYPES = tuple(field.type for field in fields(ObjectRow))
 
 
 def _schema(pa: Any) -> Any:
-    kinds = {int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+    kinds: dict[Any, Any] = {int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
     return pa.schema([(name, kinds.get(kind, pa.string())) for name, kind in zip(COLUMNS, _TYPES, strict=True)])
 
 

@@ -4,7 +4,7 @@ Recipes are named by string and imported when they are asked for: ``RECIPES.reso
 """
 
 from pathloop.core import Registry
-from pathloop.learn._check_set import drawn_images, old_data
+from pathloop.learn._check_set import drawn_images, drawn_slide, old_data
 from pathloop.learn._config import AugmentConfig, DataConfig, FitConfig, TrainConfig
 from pathloop.learn._control import Wish, read_wish, write_wish
 from pathloop.learn._presets import COLON_LABELS
@@ -25,6 +25,7 @@ __all__ = [
     "Wish",
     "default_fit",
     "drawn_images",
+    "drawn_slide",
     "old_data",
     "owned_tasks",
     "predicted",
