@@ -253,10 +253,10 @@ def _tables(project: Project, record: SlideRecord, roi: Rect | None) -> Iterator
 
 def _task_tables(project: Project, record: SlideRecord, task: str, roi: Rect | None) -> Iterator[ObjectTable]:
     states = project.object_states(record.slide_id, task)
-    names = np.array(OBJECT_STATES)[states.states]
+    names = np.array(OBJECT_STATES)
     for part in project.iter_objects(record.slide_id, task, area=roi):
         rows = np.searchsorted(states.ids, part.ids)
-        yield ObjectTable(task, part, project.classes(task), states=names[rows], locked=states.locked[rows])
+        yield ObjectTable(task, part, project.classes(task), states=names[states.states[rows]], locked=states.locked[rows])
 
 
 def _geojson(project: Project, record: SlideRecord, request: ExportRequest) -> Iterator[tuple[str, Path]]:
