@@ -256,7 +256,9 @@ def _task_tables(project: Project, record: SlideRecord, task: str, roi: Rect | N
     names = np.array(OBJECT_STATES)
     for part in project.iter_objects(record.slide_id, task, area=roi):
         rows = np.searchsorted(states.ids, part.ids)
-        yield ObjectTable(task, part, project.classes(task), states=names[states.states[rows]], locked=states.locked[rows])
+        yield ObjectTable(
+            task, part, project.classes(task), states=names[states.states[rows]], locked=states.locked[rows]
+        )
 
 
 def _geojson(project: Project, record: SlideRecord, request: ExportRequest) -> Iterator[tuple[str, Path]]:
