@@ -1,9 +1,9 @@
 """One line on each number that `pathloop evaluate` prints."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
 
-from pathloop.cli._evaluation_sections import Evaluation
-from pathloop.metrics import ClassEvaluation, ObjectEvaluation, PointEvaluation
+from pathloop.cli._evaluation_sections import Evaluation, Section
+from pathloop.metrics import ObjectEvaluation, PointEvaluation
 
 __all__ = ["meanings"]
 
@@ -13,15 +13,17 @@ _OBJECTS = {
     "PQ = DQ x SQ": "panoptic quality: F1 of the objects times the mean IoU of those matched (IoU > 0.5)",
     "Jaccard": "TP / (TP + FP + FN) over pixels",
     "conformity": "1 - (FP + FN) / TP over pixels: 1 is perfect, below 0 more pixels are wrong than found",
-    "AJI": "aggregated Jaccard index: pixels in common over pixels in all, object by object; misses count in full",
+    "AJI": "aggregated Jaccard index: pixels in common over pixels of both, object by object",
     "pixel accuracy": "share of all pixels, background included, that are right; high wherever objects are few",
-    "F1": "2 TP / (2 TP + FP + FN) over objects; precision: share of predictions that are right; recall: of truths",
+    "F1": "2 TP / (2 TP + FP + FN) over objects, matched at IoU > 0.5",
+    "precision, recall": "share of the predictions that are right, share of the truths that are found",
     "glas_f1": "as F1, but found where at least half of the true object is covered",
     "glas_object_dice": "object Dice, weighted over all images at once",
 }
 _HAUSDORFF = {"glas_object_hausdorff": "largest distance of an outline from its partner's, in pixels; lower is better"}
 _POINTS = {
     "F1": "2 TP / (2 TP + FP + FN) over points, matched one to one within the radius",
+    "precision, recall": "share of the predictions that are right, share of the truths that are found",
     "mean distance": "of the matched pairs",
 }
 _CLASSES = {
@@ -49,7 +51,7 @@ _SECTIONS = {
 }
 
 
-def meanings(evaluation: Evaluation, sections: Collection[str]) -> str:
+def meanings(evaluation: Evaluation, sections: Mapping[str, Section]) -> str:
     """A block of lines for the numbers of an evaluation and of the sections that it has."""
     if isinstance(evaluation, ObjectEvaluation):
         asked = any(row.hausdorff is not None for row in evaluation.images)
@@ -57,9 +59,13 @@ def meanings(evaluation: Evaluation, sections: Collection[str]) -> str:
     elif isinstance(evaluation, PointEvaluation):
         lines = dict(_POINTS)
     else:
-        assert isinstance(evaluation, ClassEvaluation)
         lines = dict(_CLASSES)
     for name in sections:
         lines |= _SECTIONS[name]
+    if "types" in sections:
+        absent = {"mPQ": "mpq", "mPQ+": "mpq_plus", "mAP": "map"}
+        for name, key in absent.items():
+            if sections["types"][key] is None:
+                del lines[name]
     width = max(len(name) for name in lines)
     return "\n".join(["what the numbers say", *(f"  {name:<{width}}  {text}" for name, text in lines.items())])
