@@ -34,7 +34,7 @@ def as_text(capsys, *words):
 def images(folder, **content):
     folder.mkdir(exist_ok=True)
     for name, image in content.items():
-        tifffile.imwrite(folder / f"{name}.tif", image)
+        tifffile.imwrite(folder / f"{name}.tif", image, photometric="minisblack")
     return folder
 
 
@@ -307,3 +307,30 @@ def test_every_key_is_documented(typed, capsys):
 
     named = keys({key: found[key] for key in ("types", "scored", "calibration")}) | found.keys()
     assert not [key for key in named if f"`{key}`" not in section]
+
+
+def test_tissue_with_probabilities(tmp_path, capsys):
+    pred = images(tmp_path / "pred", s=np.array([[1, 2, 0, 2]], np.uint8), t=np.array([[1, 0]], np.uint8))
+    truth = images(tmp_path / "truth", s=np.array([[1, 1, 2, 2]], np.uint8), t=np.array([[2, 1]], np.uint8))
+    first = np.array([[[0.9, 0.25, 1.0, 0.4]], [[0.1, 0.75, 0.0, 0.6]]], np.float32)
+    likely = images(
+        tmp_path / "likely", s_probabilities=first, t_probabilities=np.array([[[0.8, 0]], [[0.2, 0]]], np.float32)
+    )
+    words = ("--pred", pred, "--truth", truth, "--task", "tissue", "--probabilities")
+    found = as_json(capsys, *words, likely)
+    # the third pixel has no prediction; class 1: right 0.9, wrong 0.8, wrong 0.4, right 0.25
+    aps = [1 / 2 + 1 / 2 * 2 / 4, 1 / 2 * 1 / 2 + 1 / 2 * 2 / 3]
+    assert [row["ap"] for row in found["classes"]] == pytest.approx(aps)
+    assert found["summary"]["map"] == pytest.approx(sum(aps) / 2)
+    assert re.search(r"^mAP +0\.6667$", as_text(capsys, *words, likely), re.MULTILINE)
+    assert as_json(capsys, *words[:-1])["summary"]["map"] is None
+    wrong = images(tmp_path / "wrong", s=first[:1], t=np.ones((1, 2), np.float32))
+    with pytest.raises(DataError, match=r"s\.tif: has 1 channels, but .* holds class 2"):
+        evaluate(*words, wrong)
+    with pytest.raises(DataError, match=r"s\.tif: has shape 2 x 1 x 3, not one channel"):
+        evaluate(*words, images(tmp_path / "size", s=first[:, :, :3], t=first))
+    with pytest.raises(DataError, match=r"s\.tif: probabilities are"):
+        evaluate(*words, images(tmp_path / "range", s=first * 2, t=first))
+    more = images(tmp_path / "more", s=first, t=np.ones((3, 1, 2), np.uint8))
+    with pytest.raises(DataError, match=r"t\.tif: has 3 channels, others have 2"):
+        evaluate(*words, more)

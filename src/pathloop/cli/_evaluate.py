@@ -28,10 +28,12 @@ from pathloop.interchange import (
     read_confidence,
     read_label_image,
     read_points,
+    read_probabilities,
 )
 from pathloop.metrics import (
     DEFAULT_RADIUS_PX,
     ClassEvaluation,
+    ClassScores,
     ObjectEvaluation,
     PointEvaluation,
     label_centroids,
@@ -102,11 +104,12 @@ def _evaluate(pairs: tuple[FilePair, ...], args: argparse.Namespace) -> tuple[Ev
 def _check_options(args: argparse.Namespace, *, points: bool) -> None:
     """Refuse files that would go unused."""
     tissue = args.task == CLASS_TASK
-    if args.confidence is not None and (points or not tissue):
-        raise UsageError(
-            f"--confidence is for task {CLASS_TASK}; confidences of objects are a column of --pred-classes, "
-            "those of points a column of their table"
-        )
+    for name in ("confidence", "probabilities"):
+        if getattr(args, name) is not None and (points or not tissue):
+            raise UsageError(
+                f"--{name} is for task {CLASS_TASK}; confidences of objects are a column of --pred-classes, "
+                "those of points a column of their table"
+            )
     if (args.pred_classes is not None or args.truth_classes is not None) and (points or tissue):
         raise UsageError(
             "--pred-classes and --truth-classes are for label images of objects; points have a column type, "
@@ -130,19 +133,30 @@ def _evaluate_points(pairs: tuple[FilePair, ...], args: argparse.Namespace) -> t
 
 
 def _evaluate_classes(pairs: tuple[FilePair, ...], args: argparse.Namespace) -> ClassEvaluation:
-    files: tuple[Path | None, ...] = (None,) * len(pairs)
-    if args.confidence is not None:
-        files = files_beside(args.confidence, pairs, option="--confidence", endings=("confidence", CLASS_TASK))
-    rows = []
-    for (pair, pred, truth), file in zip(_images(pairs), files, strict=True):
+    sure_files = _files_of_codes(args.confidence, pairs, "confidence")
+    likely_files = _files_of_codes(args.probabilities, pairs, "probabilities")
+    rows: list[ClassScores] = []
+    for (pair, pred, truth), sure, likely in zip(_images(pairs), sure_files, likely_files, strict=True):
         for path, image in ((pair.pred, pred), (pair.truth, truth)):
             if image.size and image.max() > MAX_CLASS_CODE:
                 raise DataError(f"{path}: holds {image.max()}, more than a class code can be ({MAX_CLASS_CODE})")
-        confidence = None if file is None else read_confidence(file)
+        confidence = None if sure is None else read_confidence(sure)
         if confidence is not None and confidence.shape != pred.shape:
-            raise DataError(f"{file} has {_size(confidence)} and {pair.pred} has {_size(pred)} pixels (height x width)")
-        rows.append(score_classes(pred, truth, name=pair.name, confidence=confidence))
+            raise DataError(f"{sure} has {_size(confidence)} and {pair.pred} has {_size(pred)} pixels (height x width)")
+        probabilities = None if likely is None else read_probabilities(likely, (pred.shape[0], pred.shape[1]))
+        if probabilities is not None and truth.max(initial=0) > len(probabilities):
+            raise DataError(f"{likely}: has {len(probabilities)} channels, but {pair.truth} holds class {truth.max()}")
+        before = rows[0].scores if rows else None
+        if before is not None and probabilities is not None and before.n_classes != len(probabilities):
+            raise DataError(f"{likely}: has {len(probabilities)} channels, others have {before.n_classes}")
+        rows.append(score_classes(pred, truth, name=pair.name, confidence=confidence, probabilities=probabilities))
     return ClassEvaluation(tuple(rows))
+
+
+def _files_of_codes(paths: list[Path] | None, pairs: tuple[FilePair, ...], name: str) -> tuple[Path | None, ...]:
+    if paths is None:
+        return (None,) * len(pairs)
+    return files_beside(paths, pairs, option=f"--{name}", endings=(name, CLASS_TASK))
 
 
 def _evaluate_objects(pairs: tuple[FilePair, ...], args: argparse.Namespace) -> tuple[ObjectEvaluation, list[str]]:

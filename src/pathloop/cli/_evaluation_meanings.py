@@ -31,6 +31,7 @@ _CLASSES = {
     "Jaccard": "TP / (TP + FP + FN) over the pixels of a class",
     "accuracy": "share of the compared pixels whose class is right; common classes decide it",
 }
+_PROBABILITIES = {"mAP": "area under precision over recall as the probability of a class falls, mean over classes"}
 _SECTIONS = {
     "types": {
         "mPQ": "PQ of a class in each image that truly holds it, mean over images, then over classes",
@@ -59,7 +60,7 @@ def meanings(evaluation: Evaluation, sections: Mapping[str, Section]) -> str:
     elif isinstance(evaluation, PointEvaluation):
         lines = dict(_POINTS)
     else:
-        lines = dict(_CLASSES)
+        lines = _CLASSES | (_PROBABILITIES if evaluation.scores is not None else {})
     for name in sections:
         lines |= _SECTIONS[name]
     if "types" in sections:

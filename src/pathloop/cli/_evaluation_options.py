@@ -26,7 +26,7 @@ What more is printed if you say more:
                F1 and PQ of every class, confusion. A match then needs the class too
   confidences  a column confidence or score in the files of --pred-classes (objects) or in the predicted points: AP,
                mAP where classes are known, FROC, calibration error
-               --confidence (tissue): calibration error
+               --confidence (tissue): calibration error; --probabilities (tissue): AP of every class, mAP
 """
 
 EPILOG = """\
@@ -106,6 +106,14 @@ def _add_class_options(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="tissue: how sure each predicted code is; folder, or files (also named _confidence) of single-channel "
         "images, 0 to 1 as floating point, or 8 or 16 bit where the largest value means 1",
+    )
+    group.add_argument(
+        "--probabilities",
+        nargs="+",
+        type=Path,
+        metavar="PATH",
+        help="tissue: how likely each class is; folder, or files (also named _probabilities): TIFF with one channel a "
+        "class, code 1 first, valued as for --confidence",
     )
     group.add_argument(
         "--false-positives",

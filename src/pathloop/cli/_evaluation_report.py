@@ -147,6 +147,7 @@ def summary_row(evaluation: Evaluation) -> Row:
             "coverage": confusion.coverage,
             "n_px": confusion.n_compared,
             "mf1": evaluation.mean_dice,
+            "map": None if evaluation.scores is None else evaluation.scores.mean_average_precision,
         }
     return _object_summary(evaluation)
 
@@ -183,7 +184,8 @@ def _object_summary(evaluation: ObjectEvaluation) -> Row:
 
 def class_rows(evaluation: ClassEvaluation, class_names: Sequence[str] = ()) -> list[Row]:
     """The numbers of each class over all images."""
-    pooled = evaluation.pooled
+    pooled, scores = evaluation.pooled, evaluation.scores
+    precisions = () if scores is None else scores.average_precision
     rows: list[Row] = []
     for code in pooled.codes:
         counts = pooled.of_class(code)
@@ -197,6 +199,7 @@ def class_rows(evaluation: ClassEvaluation, class_names: Sequence[str] = ()) -> 
                 "recall": counts.recall,
                 "truth_px": counts.tp + counts.fn,
                 "pred_px": counts.tp + counts.fp,
+                **({"ap": precisions[code - 1] if code <= len(precisions) else math.nan} if precisions else {}),
             }
         )
     return rows

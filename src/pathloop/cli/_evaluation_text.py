@@ -121,6 +121,7 @@ def _class_text(evaluation: ClassEvaluation, task: str, class_names: Sequence[st
             f"mean Dice      {text['mean_dice']}",
             f"mean Jaccard   {text['mean_jaccard']}",
             f"mF1            {text['mf1']}",
+            *([] if numbers["map"] is None else [f"mAP            {text['map']}"]),
             f"accuracy       {text['accuracy']}",
             f"coverage       {text['coverage']}  (share of the annotated pixels that have a prediction)",
         ]

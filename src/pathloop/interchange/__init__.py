@@ -6,7 +6,7 @@ from pathloop.interchange._derived_lumen import DerivedLumen, derive_lumen, open
 from pathloop.interchange._folds import assign_folds
 from pathloop.interchange._geojson import read_geojson, write_geojson
 from pathloop.interchange._geojson_feature import GeoJSONObject
-from pathloop.interchange._label_images import read_confidence, read_label_image
+from pathloop.interchange._label_images import read_confidence, read_label_image, read_probabilities
 from pathloop.interchange._labels_zarr import DESCRIBED_OBJECTS, write_labels_zarr
 from pathloop.interchange._object_classes import ObjectClasses, read_object_classes
 from pathloop.interchange._object_table import (
@@ -79,6 +79,7 @@ __all__ = [
     "read_object_classes",
     "read_objects_csv",
     "read_points",
+    "read_probabilities",
     "read_splits",
     "split_touching",
     "write_geojson",

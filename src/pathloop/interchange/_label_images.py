@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pathloop.core import DataError
 
-__all__ = ["read_confidence", "read_label_image"]
+__all__ = ["read_confidence", "read_label_image", "read_probabilities"]
 
 _TIFF_SUFFIXES = (".tif", ".tiff")
 _LOSSY_SUFFIXES = (".jpg", ".jpeg", ".jp2", ".webp")
@@ -74,6 +74,45 @@ def read_confidence(path: Path) -> NDArray[np.float32]:
     if image.dtype.kind != "f" or not ((image >= 0) & (image <= 1)).all():
         raise DataError(f"{path}: confidences are floating point 0 to 1, or whole numbers of 8 or 16 bit")
     return np.asarray(image, np.float32)
+
+
+def read_probabilities(path: Path, shape: tuple[int, int]) -> NDArray[Any]:
+    """Read an image with one channel a class.
+
+    Parameters
+    ----------
+    path
+        TIFF: floating point 0..1, or 8 or 16 bit unsigned where the largest value means 1; channels first or last.
+    shape
+        (height, width) that it must have.
+
+    Returns
+    -------
+    probabilities
+        (C, H, W) as stored.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, unreadable, no TIFF, of another size, or holds other values.
+    """
+    if path.suffix.lower() not in _TIFF_SUFFIXES:
+        # channels of colour pictures come in the decoder's order, not in that of the classes
+        raise DataError(f"{path}: class probabilities are read from TIFF files only")
+    image = _read(path)
+    if image.ndim == 2:
+        image = image[None]
+    if image.ndim == 3 and image.shape[1:] != shape and image.shape[:2] == shape:
+        image = np.moveaxis(image, -1, 0)
+    if image.ndim != 3 or image.shape[1:] != shape:
+        sizes = " x ".join(str(n) for n in image.shape)
+        raise DataError(f"{path}: has shape {sizes}, not one channel a class of {shape[0]} x {shape[1]} pixels")
+    in_range = image.dtype in (np.uint8, np.uint16) or (
+        image.dtype.kind == "f" and bool(((image >= 0) & (image <= 1)).all())
+    )
+    if not in_range:
+        raise DataError(f"{path}: probabilities are floating point 0 to 1, or whole numbers of 8 or 16 bit")
+    return image
 
 
 def _read(path: Path) -> NDArray[Any]:

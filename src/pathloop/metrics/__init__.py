@@ -36,6 +36,7 @@ from pathloop.metrics._reports import (
     score_points,
     summarise_objects,
 )
+from pathloop.metrics._score_counts import ScoreCounts, count_scores
 from pathloop.metrics._typed import TypedScores, TypeSummary, score_typed_objects, score_typed_points, summarise_types
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "PointScores",
     "RankedDetections",
     "Reliability",
+    "ScoreCounts",
     "TypeSummary",
     "TypedScores",
     "aggregated_jaccard",
@@ -75,6 +77,7 @@ __all__ = [
     "class_f1",
     "class_panoptic",
     "cohen_kappa",
+    "count_scores",
     "detection_agreement",
     "glas_f1",
     "glas_object_dice",
