@@ -97,6 +97,8 @@ def config_key(config: TrainConfig) -> str:
     value = config.model_dump(mode="json", exclude={"output", "device", "summary", "name", "version"})
     for key in ("workers", "log_every", "checkpoint_every", "validate_every", "validation_images", "precision"):
         value["fit"].pop(key)
+    if value["encoder_from"] is None:  # runs of before the key went by the rest
+        del value["encoder_from"]
     for data in value["data"]:
         data.pop("path")
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
