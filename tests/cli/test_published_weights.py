@@ -59,6 +59,9 @@ def test_the_licence_is_shown_kept_and_marked_wherever_models_are_listed(added, 
     assert rows == {"fast": "CC BY 4.0", "cerberus": "CC BY-NC-SA 4.0"}
     assert call("models", "cerberus") == 0
     assert "licence   CC BY-NC-SA 4.0 (research only)" in capsys.readouterr().out
+    # the folder that they came in means the same
+    assert call("models", "add", added) == 0
+    assert "added as 'cerberus'" in capsys.readouterr().out
     # what is taken along elsewhere keeps it
     assert call("models", "export", "cerberus", added / "stick") == 0
     assert read_card(added / "stick").is_research_only

@@ -7,6 +7,7 @@ from pathlib import Path
 from pathloop.cli._options import Subparsers
 from pathloop.core import ModelError, UsageError
 from pathloop.networks import (
+    CARD_NAME,
     ModelCard,
     add_model,
     added_models,
@@ -16,6 +17,8 @@ from pathloop.networks import (
     models_folder,
     read_card,
 )
+
+PUBLISHED_NAME = "weights.tar"
 
 EPILOG = """\
 A model is a folder: model.json (its card) and weights.safetensors. 'add' copies one into your own models, after which
@@ -78,7 +81,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _add(source: Path, name: str | None) -> None:
-    """A model folder, or a file of published weights."""
+    """A model folder, or published weights: the file, or the folder that they came in."""
+    if not (source / CARD_NAME).exists() and (source / PUBLISHED_NAME).is_file():
+        source /= PUBLISHED_NAME
     if source.is_file():
         from pathloop.networks.foreign import add_weights  # loads torch
 
