@@ -60,6 +60,12 @@ def add_parser(commands: Subparsers) -> None:
         metavar="N",
         help="input tile with margin (default: %(default)s)",
     )
+    parser.add_argument(
+        "--patchwise",
+        action="store_true",
+        help="cerberus only: patches of 448 px of which the central 144 px are kept, as its authors run it; about five"
+        " times slower, for comparison",
+    )
     parser.add_argument("--json", action="store_true", help="print events as JSON lines instead of a progress bar")
     parser.set_defaults(run=run)
 
@@ -81,6 +87,7 @@ def run(options: argparse.Namespace) -> int:
         use_tissue_mask=not options.no_tissue_mask,
         tile_px=options.tile_px,
         force=options.force,
+        patchwise=options.patchwise,
     )
     finished = follow(segment(request), as_json=options.json)
     if not options.json:

@@ -97,6 +97,10 @@ def config_key(config: TrainConfig) -> str:
     value = config.model_dump(mode="json", exclude={"output", "device", "summary", "name", "version"})
     for key in ("workers", "log_every", "checkpoint_every", "validate_every", "validation_images", "precision"):
         value["fit"].pop(key)
+    if config.encoder_from is None:  # as it was before there was this key
+        del value["encoder_from"]
+    else:
+        value["encoder_from"] = config.encoder_from.name
     for data in value["data"]:
         data.pop("path")
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pathloop.core import Event, JobFinished, Message, Rect, UsageError
@@ -46,6 +46,8 @@ class SegmentRequest:
         Run although the slide is far coarser than the model.
     engine, precision
         Overrule the choice of engine; None = choose.
+    patchwise
+        Patches of 448 px of which the central 144 px are kept, as the published pipeline runs: for comparison.
     """
 
     slides: tuple[Path, ...]
@@ -60,6 +62,7 @@ class SegmentRequest:
     force: bool = False
     engine: str | None = None
     precision: str | None = None
+    patchwise: bool = False
 
 
 def segment(request: SegmentRequest) -> Generator[Event]:
@@ -81,7 +84,8 @@ def segment(request: SegmentRequest) -> Generator[Event]:
     card = read_card(folder)
     tasks = choose_tasks(request.tasks, card)
     choice = choose_engine(request.device, engine=request.engine, precision=request.precision)
-    core_size(request.tile_px, card)
+    choice = replace(choice, patchwise=request.patchwise)
+    core_size(request.tile_px, card, patchwise=request.patchwise)
     if not request.slides:
         raise UsageError("name at least one slide")
     told: list[Message] = []

@@ -54,7 +54,8 @@ class CardFacts:
     experimental
         Tasks whose labels were derived.
     parent
-        The card of the model that this one was made from, or None.
+        The card of the model that this one was made from, or None. If its licence allows research only, so does that
+        of what is made from it.
     """
 
     sources: Sequence[DataSource]
@@ -68,6 +69,16 @@ def model_card(config: TrainConfig, facts: CardFacts, metrics: Metrics, step: in
     for key, values in metrics.items():
         source, _, task = key.partition("/")
         by_set.setdefault(f"{source} (validation fold)", {})[task] = values
+    training: dict[str, object] = {
+        "steps": step,
+        "of": config.fit.steps,
+        "seed": config.seed,
+        "train_folds": list(config.train_folds),
+    }
+    if config.encoder_from is not None:
+        training["encoder_from"] = config.encoder_from.name
+    bound = facts.parent if facts.parent and facts.parent.is_research_only else None
+    terms = {} if bound is None else {"licence": bound.licence, "intended_use": bound.intended_use}
     return ModelCard(
         name=config.name,
         version=config.version,
@@ -79,6 +90,7 @@ def model_card(config: TrainConfig, facts: CardFacts, metrics: Metrics, step: in
         experimental_tasks=tuple(facts.experimental),
         training_data=tuple(facts.sources),
         metrics=by_set,
-        training={"steps": step, "of": config.fit.steps, "seed": config.seed, "train_folds": list(config.train_folds)},
+        training=training,
         parent=facts.parent.checksum if facts.parent else None,
+        **terms,
     )
