@@ -32,7 +32,9 @@ def add_parser(commands: Subparsers) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("slides", nargs="+", metavar="SLIDE", help="SVS, TIFF, OME-TIFF, NDPI, MRXS, PNG, JPEG, ...")
+    parser.add_argument(
+        "slides", nargs="+", metavar="SLIDE", help="SVS, TIFF, OME-TIFF, OME-Zarr, NDPI, MRXS, PNG, ..."
+    )
     parser.add_argument(
         "-o",
         "--output",

@@ -4,11 +4,13 @@ from pathlib import Path
 
 from pathloop.core import Scale, SlideError, SlideNotFoundError
 from pathloop.slides._image import ImageSlide, image_format
+from pathloop.slides._ome_zarr import OmeZarrSlide
+from pathloop.slides._ome_zarr_layout import ROOTS
 from pathloop.slides._openslide import OpenSlideSlide, openslide_vendor
 from pathloop.slides._slide import Slide
 from pathloop.slides._tiff import TiffSlide, needs_openslide
 
-__all__ = ["SLIDE_SUFFIXES", "open_slide", "reopen"]
+__all__ = ["SLIDE_FOLDER_SUFFIXES", "SLIDE_SUFFIXES", "open_slide", "reopen"]
 
 SLIDE_SUFFIXES = (
     ".bif",
@@ -31,6 +33,9 @@ SLIDE_SUFFIXES = (
 )
 """File name endings of the slides that `open_slide` reads (the content decides, not the name)."""
 
+SLIDE_FOLDER_SUFFIXES = (".zarr",)
+"""Endings of the folders that are slides."""
+
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # The other vendors' TIFFs have levels, bounds or colours that need more than TIFF says, and OpenSlide knows them.
 TIFF_VENDORS = ("aperio", "generic-tiff")
@@ -43,7 +48,8 @@ def open_slide(path: Path | str, *, um_per_px: float | None = None) -> Slide:
     ----------
     path
         An Aperio SVS, (OME-)TIFF with or without a pyramid, anything OpenSlide reads (NDPI, MIRAX, SCN, BIF, VMS,
-        DICOM, ...), or a plain PNG, JPEG, WebP or BMP image. MIRAX: the ``.mrxs`` file beside its folder.
+        DICOM, ...), an OME-Zarr folder (0.4, 0.5), or a plain PNG, JPEG, WebP or BMP image. MIRAX: the ``.mrxs`` file
+        beside its folder.
     um_per_px
         Size of a level-0 pixel, um, 0.05 to 20; beats what the file states.
 
@@ -64,6 +70,8 @@ def open_slide(path: Path | str, *, um_per_px: float | None = None) -> Slide:
     path = Path(path)
     if um_per_px is not None:
         Scale.isotropic(um_per_px)
+    if path.is_dir() and any((path / name).is_file() for name in ROOTS):
+        return OmeZarrSlide(path, um_per_px=um_per_px)
     head = _head(path)
     if not head:
         raise SlideError(f"{path}: the file is empty")

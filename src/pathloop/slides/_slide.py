@@ -64,7 +64,7 @@ class Slide(ABC):
     @cached_property
     def fingerprint(self) -> str:
         """Hexadecimal identity of the file's content, whatever its path: sizes and samples of the bytes, hashed."""
-        return file_fingerprint(self.path)
+        return self._identify()
 
     @property
     def given_um_per_px(self) -> float | None:
@@ -178,6 +178,10 @@ class Slide(ABC):
     @abstractmethod
     def _close_file(self) -> None:
         """Release the file."""
+
+    def _identify(self) -> str:
+        """See `fingerprint`."""
+        return file_fingerprint(self.path)
 
     def _zarr(self, level: int) -> Any | None:
         """A zarr array of the same pixels as the level, where the reader has one."""

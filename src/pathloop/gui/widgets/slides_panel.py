@@ -22,7 +22,7 @@ from pathloop.gui.widgets._view_tools import ViewBox
 from pathloop.gui.widgets.icons import tint
 from pathloop.gui.widgets.overview import OverviewInset
 from pathloop.gui.widgets.panel import Panel
-from pathloop.slides import SLIDE_SUFFIXES
+from pathloop.slides import SLIDE_FOLDER_SUFFIXES, SLIDE_SUFFIXES
 
 __all__ = ["SlidesPanel"]
 
@@ -71,6 +71,7 @@ class SlidesPanel(Panel):
     def _wire(self) -> None:
         presenter, tools = self.presenter, self.tools
         self.slides.browse.clicked.connect(self._browse)
+        self.slides.browse_folder.clicked.connect(self._browse_folder)
         self.slides.entered.connect(lambda text: presenter.open([text]))
         self.slides.chosen.connect(presenter.select)
         self.slides.lost.connect(self._locate)
@@ -122,8 +123,16 @@ class SlidesPanel(Panel):
         names, _ = QFileDialog.getOpenFileNames(self, "Open slides", "", FILTER)
         self.presenter.open(names)
 
+    def _browse_folder(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Open an OME-Zarr folder or a project")
+        self.presenter.open([name])
+
     def _locate(self, path: Path) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, f"Where is {path.name} now?", "", FILTER)
+        title = f"Where is {path.name} now?"
+        if path.suffix.lower() in SLIDE_FOLDER_SUFFIXES:
+            name = QFileDialog.getExistingDirectory(self, title)
+        else:
+            name, _ = QFileDialog.getOpenFileName(self, title, "", FILTER)
         if name:
             self.presenter.locate(path, Path(name))
 
