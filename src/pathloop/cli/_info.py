@@ -16,6 +16,9 @@ JSON schema (--json, version 1): path, format, shape [height, width], um_per_px 
 null, levels [{shape, downsample}], associated [names], tissue_mm2 or null, tissue_share 0..1, missing [texts].
 """
 
+OVERVIEW_PX = 8192
+"""An image whose coarsest level is larger than this a side is slow to look at."""
+
 
 def add_parser(commands: Subparsers) -> None:
     """Add the command."""
@@ -47,8 +50,8 @@ def _facts(slide: Slide) -> dict[str, Any]:
     missing = []
     if slide.scale is None:
         missing.append("um per px: give it with --um-per-px (0.25 for most 40x, 0.5 for most 20x scans)")
-    if len(slide.levels) == 1 and max(slide.shape) > 8192:
-        missing.append("reduced levels: overviews will be slow")
+    if max(slide.levels[-1].shape) > OVERVIEW_PX:
+        missing.append("small levels: overviews are slow; 'pathloop pyramids build' makes them once, in your cache")
     return {
         "version": 1,
         "path": str(slide.path),

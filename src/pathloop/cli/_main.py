@@ -19,6 +19,7 @@ from pathloop.cli import (
     _log,
     _models,
     _promote,
+    _pyramids,
     _rank,
     _second_reader,
     _segment,
@@ -110,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
         _evaluate,
         _train,
         _models,
+        _pyramids,
         _demo,
     )
     for module in modules:

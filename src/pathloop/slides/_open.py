@@ -67,9 +67,24 @@ def open_slide(path: Path | str, *, um_per_px: float | None = None) -> Slide:
     UsageError
         If ``um_per_px`` lies outside 0.05 .. 20.
     """
-    path = Path(path)
     if um_per_px is not None:
         Scale.isotropic(um_per_px)
+    slide = _read(Path(path), um_per_px)
+    try:
+        slide._take_pyramid()
+    except BaseException:
+        slide.close()
+        raise
+    return slide
+
+
+def reopen(path: Path, um_per_px: float | None) -> Slide:
+    """Open a slide again in another process, with the arguments it was opened with."""
+    return open_slide(path, um_per_px=um_per_px)
+
+
+def _read(path: Path, um_per_px: float | None) -> Slide:
+    """The reader of a slide."""
     if path.is_dir() and any((path / name).is_file() for name in ROOTS):
         return OmeZarrSlide(path, um_per_px=um_per_px)
     head = _head(path)
@@ -84,12 +99,8 @@ def open_slide(path: Path | str, *, um_per_px: float | None = None) -> Slide:
         return TiffSlide(path, um_per_px=um_per_px)
     if image_format(head) is not None:
         return ImageSlide(path, um_per_px=um_per_px)
-    raise SlideError(f"{path}: not a slide or image that can be read (known are {', '.join(SLIDE_SUFFIXES)})")
-
-
-def reopen(path: Path, um_per_px: float | None) -> Slide:
-    """Open a slide again in another process, with the arguments it was opened with."""
-    return open_slide(path, um_per_px=um_per_px)
+    known = ", ".join((*SLIDE_SUFFIXES, *SLIDE_FOLDER_SUFFIXES))
+    raise SlideError(f"{path}: not a slide or image that can be read (known are {known})")
 
 
 def _head(path: Path) -> bytes:

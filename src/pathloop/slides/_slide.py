@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,13 +14,17 @@ from pathloop.core import Rect, Scale, SlideError, UnknownScaleError, UsageError
 from pathloop.rasters import resample, source_rect
 from pathloop.slides._cache import TileCache
 from pathloop.slides._fingerprint import file_fingerprint
+from pathloop.slides._lazy_level import lazy_level
 from pathloop.slides._levels import Level, SlideHeader
+from pathloop.slides._pyramid_store import StoredPyramid, find_pyramid
 
-__all__ = ["Slide"]
+__all__ = ["SMALL_LEVEL_PX", "Slide"]
+
+SMALL_LEVEL_PX = 2048
+"""A slide whose coarsest level is larger than this a side has no small level: overviews read all of it."""
 
 WHITE = 255
 CACHE_BYTES = 128 * 2**20
-CHUNK_PX = 512
 PIECE_PX = 4096  # source pixels along an axis that one resampling step holds
 RELATIVE_TOLERANCE = 1e-9
 
@@ -59,6 +62,7 @@ class Slide(ABC):
         self._layouts = header.levels
         self._given_um_per_px = um_per_px
         self._cache = TileCache(CACHE_BYTES)
+        self._pyramid: StoredPyramid | None = None
         self._closed = False
 
     @cached_property
@@ -75,7 +79,7 @@ class Slide(ABC):
     def levels(self) -> tuple[Level, ...]:
         """The pyramid, finest level first."""
         return tuple(
-            Level(layout.shape, layout.downsample, self._dask(index), self._zarr(index), layout.tile)
+            Level(layout.shape, layout.downsample, lazy_level(self, index, layout), self._array(index), layout.tile)
             for index, layout in enumerate(self._layouts)
         )
 
@@ -155,6 +159,8 @@ class Slide(ABC):
             self._closed = True
             self._cache.clear()
             self._close_file()
+            if self._pyramid is not None:
+                self._pyramid.close()
 
     def __enter__(self) -> Self:
         return self
@@ -179,6 +185,12 @@ class Slide(ABC):
     def _close_file(self) -> None:
         """Release the file."""
 
+    def _array(self, level: int) -> Any | None:
+        """See `Level.zarr`."""
+        if self._pyramid is None or level < self._n_own:
+            return self._zarr(level)
+        return self._pyramid.arrays[level - self._n_own]
+
     def _identify(self) -> str:
         """See `fingerprint`."""
         return file_fingerprint(self.path)
@@ -187,25 +199,25 @@ class Slide(ABC):
         """A zarr array of the same pixels as the level, where the reader has one."""
         return None
 
-    def _tile(self, level: int, row: int, column: int) -> NDArray[np.uint8]:
-        return self._cache.fetch((level, row, column), lambda: self._decode_tile(level, row, column))
+    def _take_pyramid(self) -> None:
+        """Take over the levels that were built for this slide, where it has no small one of its own."""
+        base = self._layouts[-1].shape
+        if max(base) > SMALL_LEVEL_PX:
+            self._pyramid = find_pyramid(self.fingerprint, self.shape, base)
+            self._layouts += () if self._pyramid is None else self._pyramid.layouts
 
-    def _dask(self, level: int) -> da.Array:
-        layout = self._layouts[level]
-        chunks = tuple(
-            min(tile * max(1, round(CHUNK_PX / tile)), size)
-            for tile, size in zip(layout.tile, layout.shape, strict=True)
-        )
-        pixels: da.Array = da.from_array(  # type: ignore[no-untyped-call]
-            _LevelPixels(self, level),
-            chunks=(*chunks, 3),
-            name=f"slide-{self.fingerprint[:32]}-{level}",
-            asarray=False,
-            # each block's task holds the level itself: a slice needs no look-up in a graph of the whole slide
-            inline_array=True,
-            meta=np.empty((0, 0, 0), np.uint8),
-        )
-        return pixels
+    def _tile(self, level: int, row: int, column: int) -> NDArray[np.uint8]:
+        def decode() -> NDArray[np.uint8]:
+            if self._pyramid is None or level < self._n_own:
+                return self._decode_tile(level, row, column)
+            return self._pyramid.tile(level - self._n_own, row, column)
+
+        return self._cache.fetch((level, row, column), decode)
+
+    @property
+    def _n_own(self) -> int:
+        """How many levels the file itself has."""
+        return len(self._layouts) - (0 if self._pyramid is None else len(self._pyramid.layouts))
 
     def _step(self, um_per_px: float) -> tuple[float, float]:
         """Level-0 pixels per pixel at a scale."""
@@ -245,22 +257,6 @@ class Slide(ABC):
             if layout.downsample[0] <= step[0] * limit and layout.downsample[1] <= step[1] * limit
         ]
         return fine[-1] if fine else 0
-
-
-class _LevelPixels:
-    """A level as the array-like that dask slices."""
-
-    def __init__(self, slide: Slide, level: int) -> None:
-        self._slide = slide
-        self._level = level
-        self.shape = (*slide._layouts[level].shape, 3)
-        self.dtype = np.dtype(np.uint8)
-        self.ndim = 3
-
-    def __getitem__(self, key: tuple[slice, slice, slice]) -> NDArray[np.uint8]:
-        (top, bottom, _), (left, right, _) = key[0].indices(self.shape[0]), key[1].indices(self.shape[1])
-        rect = Rect.from_bounds(top, left, bottom, right)
-        return self._slide.read_level(self._level, rect)[:: key[0].step, :: key[1].step, key[2]]
 
 
 def _isotropic_step(downsample: float) -> tuple[float, float]:
