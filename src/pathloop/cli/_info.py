@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pathloop.cli._options import Subparsers, positive_float
-from pathloop.slides import Slide, open_slide, tissue_mask
+from pathloop.slides import OVERVIEW_PX, Slide, open_slide, tissue_mask
 
 EPILOG = """\
 example:
@@ -15,9 +15,6 @@ example:
 JSON schema (--json, version 1): path, format, shape [height, width], um_per_px [y, x] or null, objective_power or
 null, levels [{shape, downsample}], associated [names], tissue_mm2 or null, tissue_share 0..1, missing [texts].
 """
-
-OVERVIEW_PX = 8192
-"""An image whose coarsest level is larger than this a side is slow to look at."""
 
 
 def add_parser(commands: Subparsers) -> None:

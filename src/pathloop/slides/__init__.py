@@ -5,13 +5,13 @@ from pathloop.slides._levels import Level
 from pathloop.slides._ome_zarr_layout import is_ome_zarr
 from pathloop.slides._open import SLIDE_FOLDER_SUFFIXES, SLIDE_SUFFIXES, open_slide
 from pathloop.slides._pyramid_store import PyramidFile, remove_pyramids, stored_pyramids
-from pathloop.slides._slide import SMALL_LEVEL_PX, Slide
+from pathloop.slides._slide import OVERVIEW_PX, Slide
 from pathloop.slides._tissue import TissueMask, tissue_mask
 
 __all__ = [
+    "OVERVIEW_PX",
     "SLIDE_FOLDER_SUFFIXES",
     "SLIDE_SUFFIXES",
-    "SMALL_LEVEL_PX",
     "Level",
     "PyramidFile",
     "Slide",

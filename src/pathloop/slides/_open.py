@@ -71,7 +71,7 @@ def open_slide(path: Path | str, *, um_per_px: float | None = None) -> Slide:
         Scale.isotropic(um_per_px)
     slide = _read(Path(path), um_per_px)
     try:
-        slide._take_pyramid()
+        slide.use_built_levels()
     except BaseException:
         slide.close()
         raise

@@ -18,10 +18,13 @@ from pathloop.slides._lazy_level import lazy_level
 from pathloop.slides._levels import Level, SlideHeader
 from pathloop.slides._pyramid_store import StoredPyramid, find_pyramid
 
-__all__ = ["SMALL_LEVEL_PX", "Slide"]
+__all__ = ["OVERVIEW_PX", "SMALL_LEVEL_PX", "Slide"]
+
+OVERVIEW_PX = 8192
+"""A slide whose coarsest level is larger than this a side is slow to look at: overviews read all of that level."""
 
 SMALL_LEVEL_PX = 2048
-"""A slide whose coarsest level is larger than this a side has no small level: overviews read all of it."""
+"""A slide whose coarsest level is not larger than this a side needs no others."""
 
 WHITE = 255
 CACHE_BYTES = 128 * 2**20
@@ -62,6 +65,7 @@ class Slide(ABC):
         self._layouts = header.levels
         self._given_um_per_px = um_per_px
         self._cache = TileCache(CACHE_BYTES)
+        self._n_own = len(header.levels)
         self._pyramid: StoredPyramid | None = None
         self._closed = False
 
@@ -149,6 +153,22 @@ class Slide(ABC):
                 out[part.relative_to(rect).slices] = tile[part.relative_to(place).slices]
         return out
 
+    def use_built_levels(self) -> bool:
+        """Take over levels that `build_pyramid` has made for this slide, where it has no small one; whether there were.
+
+        `open_slide` does this; a slide that was open while they were built can do so later. ``levels`` is then new.
+        """
+        base = self._layouts[-1].shape
+        if max(base) <= SMALL_LEVEL_PX:
+            return False
+        found = find_pyramid(self.fingerprint, self.shape, base)
+        if found is None:
+            return False
+        self._pyramid = found  # before the layouts: other threads read
+        self._layouts += found.layouts
+        self.__dict__.pop("levels", None)
+        return True
+
     @abstractmethod
     def read_associated(self, name: str) -> NDArray[np.uint8]:
         """An image of ``associated`` as (h, w, 3) uint8; it may show a patient's name. UsageError for other names."""
@@ -199,13 +219,6 @@ class Slide(ABC):
         """A zarr array of the same pixels as the level, where the reader has one."""
         return None
 
-    def _take_pyramid(self) -> None:
-        """Take over the levels that were built for this slide, where it has no small one of its own."""
-        base = self._layouts[-1].shape
-        if max(base) > SMALL_LEVEL_PX:
-            self._pyramid = find_pyramid(self.fingerprint, self.shape, base)
-            self._layouts += () if self._pyramid is None else self._pyramid.layouts
-
     def _tile(self, level: int, row: int, column: int) -> NDArray[np.uint8]:
         def decode() -> NDArray[np.uint8]:
             if self._pyramid is None or level < self._n_own:
@@ -213,11 +226,6 @@ class Slide(ABC):
             return self._pyramid.tile(level - self._n_own, row, column)
 
         return self._cache.fetch((level, row, column), decode)
-
-    @property
-    def _n_own(self) -> int:
-        """How many levels the file itself has."""
-        return len(self._layouts) - (0 if self._pyramid is None else len(self._pyramid.layouts))
 
     def _step(self, um_per_px: float) -> tuple[float, float]:
         """Level-0 pixels per pixel at a scale."""

@@ -82,6 +82,8 @@ class SlidesPanel(Panel):
         self.scale.entered.connect(presenter.set_scale)
         self.slide.only_tissue.toggled.connect(presenter.set_only_tissue)
         self.slide.outline.toggled.connect(presenter.show_outline)
+        self.slide.build.clicked.connect(presenter.small_levels.build)
+        self.slide.stop.clicked.connect(presenter.small_levels.stop)
         self.slide.associated.clicked.connect(presenter.show_associated)
         self.project.make.clicked.connect(lambda: presenter.make_project())
         self.project.elsewhere.clicked.connect(self._make_elsewhere)
