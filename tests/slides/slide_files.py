@@ -33,14 +33,16 @@ def halves(image: Picture, count: int) -> list[Picture]:
     return levels
 
 
-def write_svs(path: Path, image: Picture, *, levels: int = 2, compression: str = "deflate", mpp: bool = True) -> Path:
+def write_svs(
+    path: Path, image: Picture, *, levels: int = 2, compression: str = "deflate", mpp: bool = True, **more: Any
+) -> Path:
     """Aperio: tiled base, thumbnail strip, tiled levels, label and macro strips."""
     pyramid = halves(image, levels)
     base = APERIO.format(width=image.shape[1], height=image.shape[0])
     base = base if mpp else base.partition("|MPP")[0]
     small = image[::8, ::8]
     with tifffile.TiffWriter(path) as writer:
-        common: dict[str, Any] = {"photometric": "rgb", "metadata": None}
+        common: dict[str, Any] = {"photometric": "rgb", "metadata": None, **more}
         writer.write(pyramid[0], tile=(64, 64), compression=compression, description=base, **common)
         writer.write(small, rowsperstrip=16, description=base.replace("\n", "\nthumb -> "), **common)
         for level in pyramid[1:]:

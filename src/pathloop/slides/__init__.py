@@ -1,6 +1,7 @@
 """Open slides of every kind as one virtual RGB image, and find the tissue on them."""
 
 from pathloop.slides._build_pyramid import build_pyramid
+from pathloop.slides._icc import profile_name
 from pathloop.slides._levels import Level
 from pathloop.slides._ome_zarr_layout import is_ome_zarr
 from pathloop.slides._open import SLIDE_FOLDER_SUFFIXES, SLIDE_SUFFIXES, open_slide
@@ -19,6 +20,7 @@ __all__ = [
     "build_pyramid",
     "is_ome_zarr",
     "open_slide",
+    "profile_name",
     "remove_pyramids",
     "stored_pyramids",
     "tissue_mask",

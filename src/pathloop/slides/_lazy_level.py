@@ -25,7 +25,7 @@ def lazy_level(slide: "Slide", level: int, layout: LevelLayout) -> da.Array:
     pixels: da.Array = da.from_array(  # type: ignore[no-untyped-call]
         _LevelPixels(slide, level, layout.shape),
         chunks=(*chunks, 3),
-        name=f"slide-{slide.fingerprint[:32]}-{level}",
+        name=f"slide-{slide.fingerprint[:32]}-{level}{'-srgb' if slide.is_srgb else ''}",
         asarray=False,
         # each block's task holds the level itself: a slice needs no look-up in a graph of the whole slide
         inline_array=True,

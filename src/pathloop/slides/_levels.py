@@ -8,9 +8,9 @@ from typing import Any
 import dask.array as da
 import numpy as np
 
-from pathloop.core import Scale
+from pathloop.core import Scale, UsageError
 
-__all__ = ["Level", "LevelLayout", "SlideHeader", "exact_downsample", "shrinking", "spread_tiles"]
+__all__ = ["Level", "LevelLayout", "SlideHeader", "exact_downsample", "isotropic_step", "shrinking", "spread_tiles"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class SlideHeader:
     scale: Scale | None
     objective_power: float | None = None
     associated: tuple[str, ...] = ()
+    icc_profile: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,3 +91,10 @@ def spread_tiles(layout: LevelLayout, count: int) -> list[tuple[int, int]]:
     rows, columns = (-(-size // tile) for size, tile in zip(layout.shape, layout.tile, strict=True))
     chosen = np.unique(np.linspace(0, rows * columns - 1, min(rows * columns, count)).astype(int))
     return [divmod(int(index), columns) for index in chosen]
+
+
+def isotropic_step(downsample: float) -> tuple[float, float]:
+    """The same step along both axes; UsageError unless it is a positive number."""
+    if not (math.isfinite(downsample) and downsample > 0):
+        raise UsageError(f"a downsample must be a positive number, got {downsample:g}")
+    return downsample, downsample

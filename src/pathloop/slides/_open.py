@@ -41,7 +41,7 @@ TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 TIFF_VENDORS = ("aperio", "generic-tiff")
 
 
-def open_slide(path: Path | str, *, um_per_px: float | None = None) -> Slide:
+def open_slide(path: Path | str, *, um_per_px: float | None = None, to_srgb: bool = False) -> Slide:
     """Open a slide.
 
     Parameters
@@ -52,6 +52,8 @@ def open_slide(path: Path | str, *, um_per_px: float | None = None) -> Slide:
         beside its folder.
     um_per_px
         Size of a level-0 pixel, um, 0.05 to 20; beats what the file states.
+    to_srgb
+        Convert colours to sRGB by the ICC profile that the file embeds; without one they are given as stored.
 
     Returns
     -------
@@ -72,15 +74,17 @@ def open_slide(path: Path | str, *, um_per_px: float | None = None) -> Slide:
     slide = _read(Path(path), um_per_px)
     try:
         slide.use_built_levels()
+        if to_srgb:
+            slide.convert_to_srgb()
     except BaseException:
         slide.close()
         raise
     return slide
 
 
-def reopen(path: Path, um_per_px: float | None) -> Slide:
+def reopen(path: Path, um_per_px: float | None, to_srgb: bool) -> Slide:  # noqa: FBT001 - pickle gives places only
     """Open a slide again in another process, with the arguments it was opened with."""
-    return open_slide(path, um_per_px=um_per_px)
+    return open_slide(path, um_per_px=um_per_px, to_srgb=to_srgb)
 
 
 def _read(path: Path, um_per_px: float | None) -> Slide:

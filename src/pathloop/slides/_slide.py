@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -14,8 +14,9 @@ from pathloop.core import Rect, Scale, SlideError, UnknownScaleError, UsageError
 from pathloop.rasters import resample, source_rect
 from pathloop.slides._cache import TileCache
 from pathloop.slides._fingerprint import file_fingerprint
+from pathloop.slides._icc import srgb_conversion
 from pathloop.slides._lazy_level import lazy_level
-from pathloop.slides._levels import Level, SlideHeader
+from pathloop.slides._levels import Level, SlideHeader, isotropic_step
 from pathloop.slides._pyramid_store import StoredPyramid, find_pyramid
 
 __all__ = ["OVERVIEW_PX", "SMALL_LEVEL_PX", "Slide"]
@@ -50,6 +51,10 @@ class Slide(ABC):
         The kind of file: ``aperio``, ``ome-tiff``, ``tiff``, ``png``, OpenSlide's vendor name, ...
     objective_power
         Magnification that the file states, or None.
+    icc_profile
+        The colour profile that the file embeds, or None. Pixels are given as stored unless sRGB was asked for.
+    is_srgb
+        Whether sRGB was asked for: colours then went through the profile, where there is one. Associated images do not.
     associated
         Names of the label, macro and thumbnail images in the file. They may show a patient's name: never show them
         unasked.
@@ -62,6 +67,9 @@ class Slide(ABC):
         self.format = header.format
         self.objective_power = header.objective_power
         self.associated = header.associated
+        self.icc_profile = header.icc_profile
+        self.is_srgb = False
+        self._to_srgb: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None = None
         self._layouts = header.levels
         self._given_um_per_px = um_per_px
         self._cache = TileCache(CACHE_BYTES)
@@ -101,7 +109,7 @@ class Slide(ABC):
 
     def shape_downsampled(self, downsample: float) -> tuple[int, int]:
         """Like `shape_at`, with the scale given as level-0 pixels per pixel (> 0): needs no um per px."""
-        return self._shape_for(_isotropic_step(downsample))
+        return self._shape_for(isotropic_step(downsample))
 
     def read(self, rect: Rect, um_per_px: float | None = None) -> NDArray[np.uint8]:
         """Pixels of a rectangle at any scale.
@@ -133,7 +141,7 @@ class Slide(ABC):
 
     def read_downsampled(self, rect: Rect, downsample: float) -> NDArray[np.uint8]:
         """Like `read`, with the scale given as level-0 pixels per pixel (> 0): needs no um per px."""
-        return self._read_at(rect, _isotropic_step(downsample))
+        return self._read_at(rect, isotropic_step(downsample))
 
     def read_level(self, level: int, rect: Rect) -> NDArray[np.uint8]:
         """Pixels of one level as they are: (rect.height, rect.width, 3) uint8; ``rect`` in that level's pixels."""
@@ -152,6 +160,14 @@ class Slide(ABC):
                 part = place.intersect(inside)
                 out[part.relative_to(rect).slices] = tile[part.relative_to(place).slices]
         return out
+
+    def convert_to_srgb(self) -> None:
+        """Give colours in sRGB from now on; `open_slide` does this when asked. SlideError for an unusable profile."""
+        self.is_srgb = True
+        if self.icc_profile is not None:
+            self._to_srgb = srgb_conversion(self.icc_profile, self.path)
+        self._cache.clear()
+        self.__dict__.pop("levels", None)
 
     def use_built_levels(self) -> bool:
         """Take over levels that `build_pyramid` has made for this slide, where it has no small one; whether there were.
@@ -195,7 +211,7 @@ class Slide(ABC):
     def __reduce__(self) -> tuple[Any, ...]:
         from pathloop.slides._open import reopen  # the readers import this module
 
-        return reopen, (self.path, self._given_um_per_px)
+        return reopen, (self.path, self._given_um_per_px, self.is_srgb)
 
     @abstractmethod
     def _decode_tile(self, level: int, row: int, column: int) -> NDArray[np.uint8]:
@@ -207,6 +223,8 @@ class Slide(ABC):
 
     def _array(self, level: int) -> Any | None:
         """See `Level.zarr`."""
+        if self._to_srgb is not None:
+            return None
         if self._pyramid is None or level < self._n_own:
             return self._zarr(level)
         return self._pyramid.arrays[level - self._n_own]
@@ -222,8 +240,10 @@ class Slide(ABC):
     def _tile(self, level: int, row: int, column: int) -> NDArray[np.uint8]:
         def decode() -> NDArray[np.uint8]:
             if self._pyramid is None or level < self._n_own:
-                return self._decode_tile(level, row, column)
-            return self._pyramid.tile(level - self._n_own, row, column)
+                pixels = self._decode_tile(level, row, column)
+            else:
+                pixels = self._pyramid.tile(level - self._n_own, row, column)
+            return pixels if self._to_srgb is None else self._to_srgb(pixels)
 
         return self._cache.fetch((level, row, column), decode)
 
@@ -265,12 +285,6 @@ class Slide(ABC):
             if layout.downsample[0] <= step[0] * limit and layout.downsample[1] <= step[1] * limit
         ]
         return fine[-1] if fine else 0
-
-
-def _isotropic_step(downsample: float) -> tuple[float, float]:
-    if not (math.isfinite(downsample) and downsample > 0):
-        raise UsageError(f"a downsample must be a positive number, got {downsample:g}")
-    return downsample, downsample
 
 
 def _pieces(rect: Rect, step: tuple[float, float]) -> Iterator[Rect]:

@@ -26,7 +26,7 @@ SAMPLED_TILES = 16
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, YCBCR = 0, 1, 2, 3, 6
 COLOUR_BY_CODEC = {6, 7, 34892, 33007}  # JPEG: the decoder turns YCbCr into RGB itself
 APERIO_YCBCR_JPEG2000 = 33003
-SUBSAMPLING_TAG = 530
+SUBSAMPLING_TAG, ICC_TAG = 530, 34675
 OUTSIDE = 255
 
 _quiet: ContextVar[bool] = ContextVar("pathloop_quiet_tifffile", default=False)
@@ -134,7 +134,15 @@ def _header(tiff: TiffFile, layout: TiffLayout) -> SlideHeader:
         LevelLayout(each.shape, exact_downsample(full, each.shape), _tile_shape(each.keyframe))
         for each in layout.levels
     )
-    return SlideHeader(layout.format, levels, scale, power, tuple(sorted(layout.associated)))
+    profile = layout.levels[0].keyframe.tags.valueof(ICC_TAG)
+    return SlideHeader(
+        layout.format,
+        levels,
+        scale,
+        power,
+        tuple(sorted(layout.associated)),
+        bytes(profile) if profile else None,
+    )
 
 
 def _facts(tiff: TiffFile, layout: TiffLayout) -> tuple[Scale | None, float | None]:
