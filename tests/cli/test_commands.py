@@ -20,7 +20,7 @@ from pathloop.synth import write_slide
 
 pytestmark = pytest.mark.slow
 
-COMMANDS = ("info", "segment", "export", "evaluate", "train", "models", "demo")
+COMMANDS = ("info", "segment", "export", "evaluate", "train", "models", "pyramids", "demo")
 
 
 @pytest.fixture(scope="module")

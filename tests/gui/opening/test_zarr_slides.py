@@ -1,11 +1,15 @@
 """OME-Zarr folders in the window: napari's reader, the panel, and a slide that was moved."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
+from npe2 import PluginManifest
 from slide_files import picture, write_ome_zarr
 
+import pathloop
 from pathloop.core import Rect, SlideError
 from pathloop.gui.opening._slide_status import project_slides
 from pathloop.gui.reader import get_project_reader, get_slide_reader
@@ -28,6 +32,15 @@ def test_napari_is_given_the_picture_and_left_other_folders(folder, tmp_path):
     assert get_project_reader(str(tmp_path / "other")) is not None
     labels = write_ome_zarr(tmp_path / "l.zarr", picture()[..., 0], axes="yx", **{"image-label": {}})
     assert get_slide_reader(str(labels)) is None
+
+
+def test_napari_opens_the_folder(folder, npe2pm):
+    npe2pm.register(PluginManifest.from_file(Path(pathloop.__file__).parent / "napari.yaml"))
+    viewer = ViewerModel()
+    (layer,) = viewer.open(folder, plugin="pathloop")
+    assert (layer.name, layer.rgb) == ("a", True)
+    np.testing.assert_array_equal(np.asarray(layer.data), picture())
+    layer.metadata["pathloop"]["slide"].close()
 
 
 def test_what_is_no_rgb_says_so(tmp_path):
