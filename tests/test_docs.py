@@ -17,6 +17,7 @@ COMMANDS = {
     "compare",
     "finetune",
     "promote",
+    "pyramids",
     "rollback",
     "demo",
     "doctor",

@@ -20,6 +20,7 @@ from pathloop.cli import (
     _log,
     _models,
     _promote,
+    _pyramids,
     _rank,
     _second_reader,
     _segment,
@@ -112,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         _train,
         _models,
         _doctor,
+        _pyramids,
         _demo,
     )
     for module in modules:

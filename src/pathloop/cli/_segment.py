@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from pathloop.cli._options import Subparsers, add_roi, as_rect, positive_float
+from pathloop.cli._options import Subparsers, add_roi, add_srgb, as_rect, positive_float
 from pathloop.cli._progress import follow
 from pathloop.loop import DEFAULT_TILE_PX, SegmentRequest, segment
 from pathloop.loop.tuning import current_model
@@ -32,7 +32,9 @@ def add_parser(commands: Subparsers) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("slides", nargs="+", metavar="SLIDE", help="SVS, TIFF, OME-TIFF, NDPI, MRXS, PNG, JPEG, ...")
+    parser.add_argument(
+        "slides", nargs="+", metavar="SLIDE", help="SVS, TIFF, OME-TIFF, OME-Zarr, NDPI, MRXS, PNG, ..."
+    )
     parser.add_argument(
         "-o",
         "--output",
@@ -48,6 +50,7 @@ def add_parser(commands: Subparsers) -> None:
         "--um-per-px", type=positive_float, metavar="F", help="um per px of level 0; beats what the file says"
     )
     add_roi(parser)
+    add_srgb(parser)
     parser.add_argument(
         "--tasks", metavar="A,B", help="only these of the model's tasks, for example nuclei,gland (lumen brings gland)"
     )
@@ -88,6 +91,7 @@ def run(options: argparse.Namespace) -> int:
         tile_px=options.tile_px,
         force=options.force,
         patchwise=options.patchwise,
+        to_srgb=options.srgb,
     )
     finished = follow(segment(request), as_json=options.json)
     if not options.json:

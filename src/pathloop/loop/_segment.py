@@ -44,6 +44,8 @@ class SegmentRequest:
         Side of a network input tile, margin included.
     force
         Run although the slide is far coarser than the model.
+    to_srgb
+        Convert the slides' colours to sRGB by their ICC profiles.
     engine, precision
         Overrule the choice of engine; None = choose.
     patchwise
@@ -60,6 +62,7 @@ class SegmentRequest:
     use_tissue_mask: bool = True
     tile_px: int = DEFAULT_TILE_PX
     force: bool = False
+    to_srgb: bool = False
     engine: str | None = None
     precision: str | None = None
     patchwise: bool = False
@@ -90,7 +93,7 @@ def segment(request: SegmentRequest) -> Generator[Event]:
         raise UsageError("name at least one slide")
     told: list[Message] = []
     for path in request.slides:
-        with open_slide(path, um_per_px=request.um_per_px) as slide:
+        with open_slide(path, um_per_px=request.um_per_px, to_srgb=request.to_srgb) as slide:
             _, messages = check_slide(slide, card, roi=request.roi, force=request.force)
         yield from messages
         told += messages
@@ -98,7 +101,7 @@ def segment(request: SegmentRequest) -> Generator[Event]:
     slide_ids: list[str] = []
     with _opened(request.project) as project:
         for path in request.slides:
-            with open_slide(path, um_per_px=request.um_per_px) as slide:
+            with open_slide(path, um_per_px=request.um_per_px, to_srgb=request.to_srgb) as slide:
                 job, messages = _planned(slide, card, request, choice)
                 yield from (message for message in messages if message not in told)
                 slide_id = _record_slide(project, slide)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from pathloop.core import LabelSchema, Rect, Scale, Tile, TileGrid, UnknownScaleError, UsageError
 from pathloop.networks import ModelCard
@@ -45,7 +46,7 @@ class TileJob:
     @property
     def run_key(self) -> str:
         """Digest of everything that the result depends on; the same key resumes."""
-        fields = {
+        fields: dict[str, Any] = {
             "slide": self.slide.fingerprint,
             "um_per_px": [self.scale.y, self.scale.x],
             "model": self.card.checksum,
@@ -57,6 +58,8 @@ class TileJob:
             "engine": [self.choice.engine, self.choice.device, self.choice.precision, *self._patchwise],
             "constants": self.card.labels.model_dump(mode="json"),
         }
+        if self.slide.is_srgb:
+            fields["srgb"] = True
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
     @property
