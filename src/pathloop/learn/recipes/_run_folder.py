@@ -9,6 +9,7 @@ from pathloop.core import Event, TrainingError, write_text
 from pathloop.learn._checkpoint import CHECKPOINT_NAME, check_resumable
 from pathloop.learn._config import TrainConfig
 from pathloop.learn._fit import Metrics, config_key
+from pathloop.learn._processes import is_first_process
 from pathloop.networks import DataSource, ModelCard
 
 __all__ = ["CardFacts", "model_card", "model_folder", "recorded"]
@@ -17,11 +18,16 @@ __all__ = ["CardFacts", "model_card", "model_folder", "recorded"]
 def recorded(config: TrainConfig, events: Generator[Event]) -> Iterator[Event]:
     """Write ``config.json`` and each event to ``events.jsonl``, then pass the event on.
 
+    Of several processes that train together only the first one writes.
+
     Raises
     ------
     TrainingError
         If the folder cannot be written, or holds a run with other settings; it stays as it was then.
     """
+    if not is_first_process():
+        yield from events
+        return
     folder = config.output
     checkpoint = folder / CHECKPOINT_NAME
     if checkpoint.is_file():
