@@ -3,8 +3,9 @@
     python benchmarks/memory.py [--sides 10000 20000 40000]
 
 Drawn slides (a mosaic of pieces of colon on glass, 0.5 um per px) through `pathloop segment`, all tasks, with the
-engine that the CPU gets. Memory is the highest PSS over the process and its children, sampled every half second; disk the highest size of
-the project folder meanwhile, scratch files included. Linux only. 40,000 px takes half an hour on two cores.
+engine that the CPU gets. Memory is the highest PSS over the process and its children, sampled every half second; disk
+the highest size of the project folder meanwhile, scratch files included. Linux only. 40,000 px takes half an hour on two
+cores.
 """
 
 import argparse
@@ -51,9 +52,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sides", type=int, nargs="+", default=[10_000, 20_000, 40_000])
     options = parser.parse_args()
-    print(
-        f"{'side px':>8} {'tissue':>7} {'mm2':>7} {'seconds':>8} {'s/mm2':>7} {'PSS MiB':>8} {'bytes/px':>9} {'objects':>9}"
-    )
+    print(" side px  tissue     mm2  seconds   s/mm2  PSS MiB  bytes/px")
     for side in options.sides:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
