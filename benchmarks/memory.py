@@ -4,8 +4,8 @@
 
 Drawn slides (a mosaic of pieces of colon on glass, 0.5 um per px) through `pathloop segment`, all tasks, with the
 engine that the CPU gets. Memory is the highest PSS over the process and its children, sampled every half second; disk
-the highest size of the project folder meanwhile, scratch files included. Linux only. 40,000 px takes half an hour on two
-cores.
+the highest size of the project folder meanwhile, scratch files included. Linux only. 40,000 px takes half an hour on
+two cores.
 """
 
 import argparse
