@@ -67,7 +67,7 @@ class OpenSlideSlide(Slide):
                 )
                 names = tuple(name for name in ASSOCIATED if name in self._handle.associated_images)
                 vendor = str(properties.get("openslide.vendor", "openslide"))
-                header = SlideHeader(vendor, levels, scale, power, names)
+                header = SlideHeader(vendor, levels, scale, power, names, _profile(self._handle))
                 super().__init__(path, header, um_per_px=um_per_px)
             except BaseException:
                 self._handle.close()
@@ -116,6 +116,15 @@ def _bounds(properties: Mapping[str, str], height: int, width: int) -> Rect:
         return everything
     inside = everything.intersect(Rect(y, x, max(bounds_h, 0), max(bounds_w, 0)))
     return inside if inside.area else everything
+
+
+def _profile(handle: openslide.OpenSlide) -> bytes | None:
+    """The colour profile of the slide, where OpenSlide finds one that can be read."""
+    try:
+        profile = handle.color_profile
+    except (openslide.OpenSlideError, OSError, ValueError):
+        return None
+    return None if profile is None else bytes(profile.tobytes())
 
 
 def _rgb(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -218,9 +218,7 @@ def _agrees(flags: NDArray[np.bool_], judged: NDArray[np.bool_]) -> NDArray[np.b
     return np.asarray(flagged * 2 > n)
 
 
-def _blurred(
-    slide: Slide, seen: Overview, grid: _Grid, roi: Rect | None
-) -> Generator[Event, None, NDArray[np.bool_]]:
+def _blurred(slide: Slide, seen: Overview, grid: _Grid, roi: Rect | None) -> Generator[Event, None, NDArray[np.bool_]]:
     """Where the slide is out of focus, (h, w) bool."""
     cells = grid.cells()
     if slide.scale is not None and slide.scale.um_per_px > COARSEST_UM_PER_PX:
@@ -239,9 +237,7 @@ def _blurred(
     return grid.spread(flags & _agrees(flags, judged))
 
 
-def _touched(
-    shape: tuple[int, ...], side: int, step: tuple[float, float], roi: Rect | None
-) -> NDArray[np.bool_]:
+def _touched(shape: tuple[int, ...], side: int, step: tuple[float, float], roi: Rect | None) -> NDArray[np.bool_]:
     """Cells that a region touches, and those around them, which help to judge them."""
     touched = np.ones(shape, bool)
     if roi is not None:

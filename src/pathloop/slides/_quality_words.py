@@ -5,7 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BLURRED", "FINE", "FOLD", "NO_TISSUE", "PEN", "PEN_ON_GLASS", "QUALITY_NAMES", "UNLIKE", "sentences", "shares"]
+__all__ = [
+    "BLURRED",
+    "FINE",
+    "FOLD",
+    "NO_TISSUE",
+    "PEN",
+    "PEN_ON_GLASS",
+    "QUALITY_NAMES",
+    "UNLIKE",
+    "sentences",
+    "shares",
+]
 
 NO_TISSUE, FINE, BLURRED, PEN, FOLD, UNLIKE, PEN_ON_GLASS = range(7)
 QUALITY_NAMES = ("no tissue", "fine", "out of focus", "pen", "fold", "stain unlike H&E", "pen beside the tissue")
