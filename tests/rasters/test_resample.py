@@ -100,3 +100,11 @@ def test_constant_stays_constant() -> None:
         image = np.full((50, 60, 3), value, np.uint8)
         for step in (0.3, 0.9, 1.1, 2.7, 5.3, 13.0):
             assert (read(image, Rect(0, 0, 3, 3), (step, step)) == value).all()
+
+
+def test_a_level_whose_size_was_rounded_down_goes_on_at_its_edge() -> None:
+    """3567 px at 1 : 2 are 1784 px, of which a level that was cut to 1783 px lacks the last."""
+    image = np.random.default_rng(2).integers(0, 256, (7, 9, 3)).astype(np.uint8)
+    for rect in (Rect(0, 0, 8, 10), Rect(6, 8, 2, 2), Rect(7, 9, 1, 1), Rect(7, 0, 1, 9)):
+        padded = np.pad(image, ((0, 1), (0, 1), (0, 0)), mode="edge")
+        np.testing.assert_array_equal(read(image, rect, (1.0, 1.0)), padded[rect.slices])

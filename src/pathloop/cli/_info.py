@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pathloop.cli._options import Subparsers, add_srgb, positive_float
-from pathloop.slides import OVERVIEW_PX, Slide, open_slide, profile_name, tissue_mask
+from pathloop.slides import OVERVIEW_PX, Slide, open_slide, profile_name, quality_note, tissue_mask
 
 EPILOG = """\
 example:
@@ -14,7 +14,8 @@ example:
 
 JSON schema (--json, version 1): path, format, shape [height, width], um_per_px [y, x] or null, objective_power or
 null, levels [{shape, downsample}], color_profile or null, srgb, associated [names],
-tissue_mm2 or null, tissue_share 0..1, missing [texts].
+tissue_mm2 or null, tissue_share 0..1,
+quality {shares by name 0..1, sentences [texts]}, missing [texts].
 """
 
 
@@ -23,7 +24,7 @@ def add_parser(commands: Subparsers) -> None:
     parser = commands.add_parser(
         "info",
         help="describe a slide",
-        description="Size, levels, um per px, tissue area, and what is missing.",
+        description="Size, levels, um per px, tissue area, blur, pen, folds and stain, and what is missing.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -45,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _facts(slide: Slide) -> dict[str, Any]:
-    mask = tissue_mask(slide)
+    mask, note = tissue_mask(slide), quality_note(slide)
     missing = []
     if slide.scale is None:
         missing.append("um per px: give it with --um-per-px (0.25 for most 40x, 0.5 for most 20x scans)")
@@ -64,6 +65,7 @@ def _facts(slide: Slide) -> dict[str, Any]:
         "associated": list(slide.associated),
         "tissue_mm2": mask.area_mm2,
         "tissue_share": float(mask.mask.mean()),
+        "quality": {"shares": note.shares, "sentences": list(note.sentences)},
         "missing": missing,
     }
 
@@ -91,6 +93,7 @@ def _text(facts: dict[str, Any]) -> str:
         lines.append(f"  colours       {facts['color_profile']} ({use})")
     area = "" if facts["tissue_mm2"] is None else f"{facts['tissue_mm2']:.2f} mm2, "
     lines.append(f"  tissue        {area}{facts['tissue_share']:.0%} of the slide")
+    lines += [f"  quality       {text}" for text in facts["quality"]["sentences"] or ["nothing found against it"]]
     if facts["associated"]:
         lines.append(f"  also holds    {', '.join(facts['associated'])} (not shown: may carry a patient label)")
     lines += [f"  missing       {text}" for text in facts["missing"]]

@@ -21,6 +21,7 @@ from pathloop.cli import (
     _models,
     _promote,
     _pyramids,
+    _quality,
     _rank,
     _second_reader,
     _segment,
@@ -100,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     modules = (
         _info,
+        _quality,
         _segment,
         _export,
         _import,

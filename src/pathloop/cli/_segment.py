@@ -95,6 +95,8 @@ def run(options: argparse.Namespace) -> int:
     )
     finished = follow(segment(request), as_json=options.json)
     if not options.json:
+        for note in finished.summary["quality"]:
+            print(f"note: {note}")
         counts = ", ".join(counted(task, count) for task, count in finished.summary["objects"].items())
         print(f"{counts} in {finished.path}")
     return 0

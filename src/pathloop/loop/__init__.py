@@ -21,6 +21,7 @@ from pathloop.loop._overlay import draw_overlay, write_overlays
 from pathloop.loop._plan import DEFAULT_TILE_PX, choose_tasks, core_size, empty_run_warning, plan_job
 from pathloop.loop._preview import PREVIEW_SLOTS, SLOT_IDS, Preview, PreviewPart, inside, merged
 from pathloop.loop._preview_writer import PreviewWriter
+from pathloop.loop._quality import quality_messages, write_quality
 from pathloop.loop._region_maps import RegionMaps, join_maps, plan_maps, read_maps_block, write_maps_block
 from pathloop.loop._result import RESULT_FOLDER
 from pathloop.loop._runs import is_segmented, run_parameters
@@ -70,6 +71,7 @@ __all__ = [
     "plan_job",
     "plan_maps",
     "propose_project",
+    "quality_messages",
     "read_frame",
     "read_maps_block",
     "read_preview",
@@ -79,4 +81,5 @@ __all__ = [
     "write_composition_csv",
     "write_maps_block",
     "write_overlays",
+    "write_quality",
 ]

@@ -9,6 +9,7 @@ from pathlib import Path
 from pathloop.core import Event, JobFinished, Message, Rect, UsageError
 from pathloop.loop._finish import finish_slide
 from pathloop.loop._plan import DEFAULT_TILE_PX, check_slide, choose_tasks, core_size, empty_run_warning, plan_job
+from pathloop.loop._quality import quality_messages
 from pathloop.loop._runs import is_segmented, run_parameters
 from pathloop.networks import DEFAULT_MODEL, ModelCard, find_model, read_card
 from pathloop.predict import Engine, EngineChoice, TileFolder, TileJob, choose_engine, load_engine, segment_tiles
@@ -99,6 +100,7 @@ def segment(request: SegmentRequest) -> Generator[Event]:
         told += messages
     engine: Engine | None = None
     slide_ids: list[str] = []
+    notes: list[str] = []
     with _opened(request.project) as project:
         for path in request.slides:
             with open_slide(path, um_per_px=request.um_per_px, to_srgb=request.to_srgb) as slide:
@@ -109,6 +111,7 @@ def segment(request: SegmentRequest) -> Generator[Event]:
                 if is_segmented(project, slide_id, job.run_key, run_parameters(job)):
                     yield Message(f"{path.name}: already segmented with these settings; nothing to do")
                     continue
+                notes += yield from quality_messages(slide, job.region)
                 engine = engine or load_engine(folder, tasks, choice)
                 yield from _segment_slide(project, slide_id, job, engine)
         slide_ids = list(dict.fromkeys(slide_ids))  # a copy of a slide is the same slide
@@ -117,7 +120,7 @@ def segment(request: SegmentRequest) -> Generator[Event]:
             for task in tasks
             if card.labels[task].output == "instance"
         }
-    yield JobFinished(request.project, {"slides": len(slide_ids), "objects": objects})
+    yield JobFinished(request.project, {"slides": len(slide_ids), "objects": objects, "quality": notes})
 
 
 def _planned(

@@ -130,7 +130,9 @@ def resample(
     channels = source.shape[2]
     boxes = _box_means(source, vertical.box, horizontal.box)
     if vertical.step == 1 and horizontal.step == 1:
-        return boxes
+        # a level whose size was rounded down ends a pixel early
+        beyond = [(0, wanted - there) for wanted, there in zip(rect.shape, boxes.shape[:2], strict=True)]
+        return np.pad(boxes, (*beyond, (0, 0)), mode="edge") if any(after for _, after in beyond) else boxes
     height, width = boxes.shape[:2]
     rows = vertical.weights(rect.y, rect.bottom) @ boxes.reshape(height, -1).astype(np.float32)
     rows = np.rint(rows * np.float32(1 / _HALFWAY)).reshape(rect.height, width, channels)

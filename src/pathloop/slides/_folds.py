@@ -1,8 +1,9 @@
-"""Where the section lies folded: much denser than the slide's own tissue in every colour, in long strips.
+"""Where the section lies folded or is as dense: much denser than the slide's own tissue in every colour, in long strips.
 
 That folds are dark and saturated at once is Bautista and Yagi's (J. Biomed. Opt. 2009) observation, that the limit must
 come from the slide itself Kothari et al.'s (J. Am. Med. Inform. Assoc. 2013). Here both stains must be doubled: dense
-nuclei (lymphocytes, tumour) raise hematoxylin alone, blood raises eosin alone.
+nuclei (lymphocytes, tumour) raise hematoxylin alone, blood raises eosin alone. Thick keratin is dense in both; nothing
+here tells it from a fold.
 """
 
 import cv2
@@ -15,7 +16,7 @@ __all__ = ["find_folds"]
 MIN_TISSUE_UM2 = 300_000.0
 """Below that the slide's own tissue is too little to compare with."""
 SMOOTHING_UM = 12.0
-DENSER = 1.7
+DENSER = 2.0
 """Times the median of the slide's tissue, in each colour."""
 MIN_DENSITY = 0.4
 """Of green, whatever the slide: a pale slide's ordinary tissue is no fold."""

@@ -90,9 +90,9 @@ def quality_note(slide: Slide, *, roi: Rect | None = None) -> QualityNote:
 def quality_steps(slide: Slide, *, roi: Rect | None = None) -> Generator[Event, None, QualityNote]:
     """Look for blur, pen, folds and a stain unlike H&E, telling progress; closing the generator cancels.
 
-    Pen, folds and stain are told from the slide at 8 um per px. Focus is told in cells of 256 um, by the densest patch of
-    each, read at 0.5 um per px. A slide of unknown scale is taken for 0.5 um per px, and its focus is told at half its
-    resolution, so that only strong blur is.
+    Pen, folds and stain are told from the slide at 8 um per px. Focus is told in cells of 256 um, by the densest patch
+    of each, read at 0.5 um per px. A slide of unknown scale is taken for 0.5 um per px, and its focus is told at half
+    its resolution, so that only strong blur is.
 
     Parameters
     ----------

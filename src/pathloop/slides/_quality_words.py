@@ -40,7 +40,7 @@ class _Words:
 WORDS = {
     BLURRED: _Words("is out of focus", "nuclei there will be missed; scan the slide again, or leave that part out"),
     PEN: _Words("lies under pen", "what is under the ink is not segmented; clean the slide and scan it again"),
-    FOLD: _Words("lies in folds", "objects overlap there; do not count them"),
+    FOLD: _Words("lies in folds or is very dense", "objects may overlap there; look before you count them"),
     UNLIKE: _Words("is stained unlike H&E", "results there cannot be trusted"),
 }
 

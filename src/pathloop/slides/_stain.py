@@ -59,7 +59,8 @@ def stain_place(density: NDArray[np.floating]) -> NDArray[np.float32]:
 
 def farness_from_hne(places: NDArray[np.float32]) -> NDArray[np.float64]:
     """How far places (n, 2) lie outside the stains of training, beyond the margin; 0 or less = like them."""
-    return np.array([-cv2.pointPolygonTest(HULL, (float(x), float(y)), True) - MARGIN for x, y in places])
+    inside = [cv2.pointPolygonTest(HULL, (float(x), float(y)), measureDist=True) for x, y in places]
+    return -np.array(inside, np.float64) - MARGIN
 
 
 def stain_words(place: NDArray[np.float32]) -> str:
