@@ -43,7 +43,7 @@ def test_a_blurred_half_is_found_there_and_named(colon, tmp_path):
     assert (note.codes[:, : half - cell] == BLURRED).mean() > 0.9
     assert (note.codes[:, half + cell :] == BLURRED).mean() < 0.05
     (sentence,) = note.sentences
-    assert "of the tissue is out of focus, mostly in the left: nuclei there will be missed" in sentence
+    assert "of the tissue is out of focus, mostly in the left part: nuclei there will be missed" in sentence
     assert note.shares["out of focus"] == pytest.approx(0.5, abs=0.26)
 
 

@@ -1,4 +1,4 @@
-"""Where the section lies folded or is as dense: much denser than the slide's own tissue in every colour, in long strips.
+"""Where the section lies folded or is as dense: far denser than the slide's own tissue in every colour, in long strips.
 
 That folds are dark and saturated at once is Bautista and Yagi's (J. Biomed. Opt. 2009) observation, that the limit must
 come from the slide itself Kothari et al.'s (J. Am. Med. Inform. Assoc. 2013). Here both stains must be doubled: dense

@@ -263,7 +263,15 @@ def _patch(slide: Slide, seen: Overview, strength: NDArray[np.float32], cell: Re
     around = cv2.blur(np.ascontiguousarray(part), (min(side, part.shape[1]), min(side, part.shape[0])))
     y, x = np.unravel_index(int(np.argmax(around)), around.shape)
     height, width = (min(PATCH_PX, size) for size in shape)
-    top = min(max(round((cell.y + float(y) + 0.5) * own) - height // 2, 0), shape[0] - height)
-    left = min(max(round((cell.x + float(x) + 0.5) * own) - width // 2, 0), shape[1] - width)
+    # inside its cell, where that is large enough: the next one may be sharp
+    centre_y, centre_x = round((cell.y + float(y) + 0.5) * own), round((cell.x + float(x) + 0.5) * own)
+    top = _placed(centre_y, height, (round(cell.y * own), round(cell.bottom * own)), shape[0])
+    left = _placed(centre_x, width, (round(cell.x * own), round(cell.right * own)), shape[1])
     rect = Rect(top, left, height, width)
     return slide.read_downsampled(rect, step) if slide.scale is None else slide.read(rect, step)
+
+
+def _placed(centre: int, size: int, cell: tuple[int, int], end: int) -> int:
+    """Where a patch of ``size`` px around a centre begins: inside ``0 .. end``, and inside a cell if it fits."""
+    start = min(max(centre - size // 2, cell[0]), max(cell[1] - size, cell[0]))
+    return min(max(start, 0), end - size)

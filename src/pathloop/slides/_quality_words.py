@@ -84,14 +84,15 @@ def _percent(share: float) -> str:
 
 
 def _place(fault: NDArray[np.bool_]) -> str:
-    """Where most of it lies, if it lies together."""
-    places = np.argwhere(fault)
-    relative = (places + 0.5) / np.array(fault.shape)
-    if relative.std(axis=0).max() > GATHERED:
-        return ""
+    """Where most of it lies, if it lies together at least from top to bottom or from left to right."""
+    relative = (np.argwhere(fault) + 0.5) / np.array(fault.shape)
+    gathered = relative.std(axis=0) <= GATHERED
     y, x = relative.mean(axis=0)
-    words = " ".join(word for word in (_third(y, "upper", "lower"), _third(x, "left", "right")) if word)
-    return f", mostly in the {words}" if words else ", mostly in the middle"
+    named = (_third(y, "upper", "lower") if gathered[0] else "", _third(x, "left", "right") if gathered[1] else "")
+    words = " ".join(word for word in named if word)
+    if words:
+        return f", mostly in the {words} part"
+    return ", mostly in the middle" if gathered.all() else ""
 
 
 def _third(place: float, first: str, last: str) -> str:
