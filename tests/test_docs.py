@@ -28,6 +28,7 @@ COMMANDS = {
     "log",
     "merge",
     "models",
+    "quality",
     "rank",
     "segment",
     "train",

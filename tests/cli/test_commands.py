@@ -67,7 +67,7 @@ def test_info_as_json(study, tmp_path, capsys):
     facts = json.loads(capsys.readouterr().out)
     assert list(facts) == [
         "version", "path", "format", "shape", "um_per_px", "objective_power", "levels", "color_profile", "srgb",
-        "associated", "tissue_mm2", "tissue_share", "missing",
+        "associated", "tissue_mm2", "tissue_share", "quality", "missing",
     ]  # fmt: skip
     assert (facts["version"], facts["shape"], facts["um_per_px"]) == (1, [400, 500], [0.5, 0.5])
     assert facts["levels"] == [{"shape": [400, 500], "downsample": [1.0, 1.0]}]

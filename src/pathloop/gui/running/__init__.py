@@ -5,6 +5,7 @@ from pathloop.gui.running._conductor import Conductor, State, conductor_of
 from pathloop.gui.running._places import PLACES, Place, PlaceChoice, drawn_regions, start_drawing_regions
 from pathloop.gui.running._presenter import Button, RunPresenter, RunView
 from pathloop.gui.running._progress import duration, estimate, progress_text
+from pathloop.gui.running._quality import QualityWatch
 from pathloop.gui.running._start import Command, place_in_project
 from pathloop.gui.running._words import card_text
 
@@ -16,6 +17,7 @@ __all__ = [
     "Conductor",
     "Place",
     "PlaceChoice",
+    "QualityWatch",
     "RunPresenter",
     "RunView",
     "State",

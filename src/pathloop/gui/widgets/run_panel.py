@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from pathloop.gui._current import session_for
-from pathloop.gui.running import Button, Place, RunPresenter, start_drawing_regions
+from pathloop.gui.running import Button, Place, QualityWatch, RunPresenter, start_drawing_regions
 from pathloop.gui.widgets.panel import Panel
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class RunPanel(Panel):
         from napari.utils import progress
 
         self.presenter = RunPresenter(session, self, activity=progress)
+        self.quality = QualityWatch(session, self.show_quality)
         self._wire(viewer)
 
     def _build(self) -> None:
@@ -60,6 +61,7 @@ class RunPanel(Panel):
         self._estimate.setToolTip("The area, and about how long it takes on this computer")
         self._estimate.setWordWrap(True)
         self.body.addWidget(self._estimate)
+        self._build_quality()
         self._build_buttons()
         self.body.addWidget(about)
         self.body.addStretch(1)
@@ -107,6 +109,18 @@ class RunPanel(Panel):
         row.addWidget(self._draw)
         form.addRow("Where", row)
 
+    def _build_quality(self) -> None:
+        self._quality = QLabel()
+        self._quality.setObjectName("quality")
+        self._quality.setWordWrap(True)
+        self._quality.setToolTip("What was found against this slide, before anything is segmented on it")
+        self._show_quality = QCheckBox("Show where")
+        self._show_quality.setObjectName("show_quality")
+        self._show_quality.setToolTip("Colour what is out of focus, under pen, folded or stained unlike H&E")
+        for widget in (self._quality, self._show_quality):
+            widget.hide()
+            self.body.addWidget(widget)
+
     def _build_buttons(self) -> None:
         self._buttons: dict[str, QPushButton | QCheckBox] = {}
         row = QHBoxLayout()
@@ -134,6 +148,7 @@ class RunPanel(Panel):
 
     def _wire(self, viewer: Any) -> None:
         presenter = self.presenter
+        self._show_quality.toggled.connect(lambda on: self.quality.show_where(on=on))
         self._model.activated.connect(lambda _: presenter.choose_model(self._model.currentData()))
         self._open_model.clicked.connect(self._choose_folder)
         self._device.activated.connect(lambda _: presenter.choose_device(self._device.currentData()))
@@ -223,6 +238,15 @@ class RunPanel(Panel):
             self._bar.setValue(round(1000 * share))
         self._progress.setText(text)
         self._progress.setVisible(bool(text))
+
+    def show_quality(self, text: str, has_place: bool) -> None:  # noqa: FBT001 - a state, not a switch
+        """See `QualityWatch`."""
+        self._quality.setText(text)
+        self._quality.setVisible(bool(text))
+        self._show_quality.setVisible(has_place)
+        watch = getattr(self, "quality", None)  # told while it is being made
+        with QSignalBlocker(self._show_quality):
+            self._show_quality.setChecked(watch is not None and watch.is_shown)
 
     def show_message(self, text: str) -> None:
         """See `RunView`."""
