@@ -93,7 +93,7 @@ def make_hull(images, noted):
                 if (place := place_of(slide)) is not None:
                     places.setdefault(kind, []).append(place)
     kept = np.concatenate([without_outermost(np.array(found)) for found in places.values()])
-    hull = cv2.approxPolyDP(cv2.convexHull(kept.astype(np.float32)), 0.01, True)[:, 0]
+    hull = cv2.approxPolyDP(cv2.convexHull(kept.astype(np.float32)), 0.01, closed=True)[:, 0]
     print(f"{len(kept)} images; HULL = np.array({np.round(hull, 3).tolist()}, np.float32)")
 
 
