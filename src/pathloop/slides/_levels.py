@@ -1,6 +1,7 @@
 """What a slide's pyramid is made of."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ import dask.array as da
 
 from pathloop.core import Scale
 
-__all__ = ["Level", "LevelLayout", "SlideHeader", "exact_downsample"]
+__all__ = ["Level", "LevelLayout", "SlideHeader", "exact_downsample", "same_proportions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +66,16 @@ def exact_downsample(full: tuple[int, int], shape: tuple[int, int]) -> tuple[flo
     whole = max(1, round(math.sqrt(ratios[0] * ratios[1])))
     fits = all(abs(size / whole - part) < 1 for size, part in zip(full, shape, strict=True))
     return (float(whole), float(whole)) if fits else (ratios[0], ratios[1])
+
+
+def same_proportions(shapes: Sequence[tuple[int, int]]) -> list[int]:
+    """Of sizes from large to small, the places of those that shrink and have the proportions of the first."""
+    kept = [0] if shapes else []
+    for index, (small_h, small_w) in enumerate(shapes[1:], start=1):
+        height, width = shapes[0]
+        if small_h >= shapes[kept[-1]][0] or small_w >= shapes[kept[-1]][1]:
+            continue
+        # Rounding a size moves it by less than one pixel.
+        if abs(width / (height / small_h) - small_w) <= 1 + small_w / small_h:
+            kept.append(index)
+    return kept

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pathloop.core import Scale, SlideError, SlideNotFoundError
+from pathloop.slides._dicom import dicom_files, is_dicom, open_dicom
 from pathloop.slides._image import ImageSlide, image_format
 from pathloop.slides._openslide import OpenSlideSlide, openslide_vendor
 from pathloop.slides._slide import Slide
@@ -43,7 +44,8 @@ def open_slide(path: Path | str, *, um_per_px: float | None = None) -> Slide:
     ----------
     path
         An Aperio SVS, (OME-)TIFF with or without a pyramid, anything OpenSlide reads (NDPI, MIRAX, SCN, BIF, VMS,
-        DICOM, ...), or a plain PNG, JPEG, WebP or BMP image. MIRAX: the ``.mrxs`` file beside its folder.
+        DICOM, ...), or a plain PNG, JPEG, WebP or BMP image. MIRAX: the ``.mrxs`` file beside its folder. DICOM: a
+        file of the series, whose other levels lie beside it, or the folder of one series.
     um_per_px
         Size of a level-0 pixel, um, 0.05 to 20; beats what the file states.
 
@@ -64,9 +66,13 @@ def open_slide(path: Path | str, *, um_per_px: float | None = None) -> Slide:
     path = Path(path)
     if um_per_px is not None:
         Scale.isotropic(um_per_px)
+    if path.is_dir() and dicom_files(path):
+        return open_dicom(path, um_per_px=um_per_px)
     head = _head(path)
     if not head:
         raise SlideError(f"{path}: the file is empty")
+    if is_dicom(head):
+        return open_dicom(path, um_per_px=um_per_px)
     vendor = openslide_vendor(path)
     if vendor is not None and vendor not in TIFF_VENDORS:
         return OpenSlideSlide(path, um_per_px=um_per_px)
@@ -88,7 +94,7 @@ def _head(path: Path) -> bytes:
     """The first bytes of a file, or an error that says why there are none."""
     try:
         with path.open("rb") as file:
-            return file.read(16)
+            return file.read(132)
     except FileNotFoundError as error:
         raise SlideNotFoundError(f"{path}: no such file") from error
     except IsADirectoryError as error:

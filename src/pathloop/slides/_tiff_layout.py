@@ -7,6 +7,7 @@ from typing import Any
 from tifffile import TiffFile, TiffPage
 
 from pathloop.core import SlideError
+from pathloop.slides._levels import same_proportions
 
 __all__ = ["Planes", "TiffLayout", "tiff_layout"]
 
@@ -104,17 +105,7 @@ def _planes(series: Any, path: Path) -> Planes:
 def _shrinking(levels: list[Planes]) -> tuple[Planes, ...]:
     """Levels in order of size, each smaller than the one before and of the same proportions."""
     levels = sorted(levels, key=lambda level: level.shape[0] * level.shape[1], reverse=True)
-    kept = levels[:1]
-    height, width = levels[0].shape
-    for level in levels[1:]:
-        small_h, small_w = level.shape
-        if small_h >= kept[-1].shape[0] or small_w >= kept[-1].shape[1]:
-            continue
-        # Rounding a size moves it by less than one pixel.
-        ratio = height / small_h
-        if abs(width / ratio - small_w) <= 1 + small_w / small_h:
-            kept.append(level)
-    return tuple(kept)
+    return tuple(levels[index] for index in same_proportions([level.shape for level in levels]))
 
 
 def _associated_name(text: str) -> str | None:
