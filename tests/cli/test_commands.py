@@ -20,7 +20,7 @@ from pathloop.synth import write_slide
 
 pytestmark = pytest.mark.slow
 
-COMMANDS = ("info", "segment", "export", "evaluate", "train", "models", "demo")
+COMMANDS = ("info", "segment", "export", "evaluate", "train", "models", "pyramids", "demo")
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +66,8 @@ def test_info_as_json(study, tmp_path, capsys):
     assert call("info", study / "colon.tif", "--json") == 0
     facts = json.loads(capsys.readouterr().out)
     assert list(facts) == [
-        "version", "path", "format", "shape", "um_per_px", "objective_power", "levels", "associated", "tissue_mm2",
-        "tissue_share", "missing",
+        "version", "path", "format", "shape", "um_per_px", "objective_power", "levels", "color_profile", "srgb",
+        "associated", "tissue_mm2", "tissue_share", "missing",
     ]  # fmt: skip
     assert (facts["version"], facts["shape"], facts["um_per_px"]) == (1, [400, 500], [0.5, 0.5])
     assert facts["levels"] == [{"shape": [400, 500], "downsample": [1.0, 1.0]}]

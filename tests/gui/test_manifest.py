@@ -11,7 +11,7 @@ from npe2 import PluginManifest
 import pathloop
 from pathloop.gui._start import PANELS
 from pathloop.gui.opening import GuiSettings, read_settings
-from pathloop.slides import SLIDE_SUFFIXES
+from pathloop.slides import SLIDE_FOLDER_SUFFIXES, SLIDE_SUFFIXES
 
 SOURCE = Path(pathloop.__file__).parent
 KEYS = "keys"
@@ -46,9 +46,11 @@ def test_every_widget_is_there(manifest):
 
 
 def test_readers_claim_slides_and_projects_and_nothing_else(manifest):
-    slides, projects = manifest.contributions.readers
+    slides, folders, projects = manifest.contributions.readers
     assert tuple(slides.filename_patterns) == tuple(f"*{suffix}" for suffix in SLIDE_SUFFIXES)
     assert not slides.accepts_directories
+    assert tuple(folders.filename_patterns) == tuple(f"*{suffix}" for suffix in SLIDE_FOLDER_SUFFIXES)
+    assert folders.accepts_directories
     assert projects.filename_patterns == ["*.pathloop"]
     assert projects.accepts_directories
 

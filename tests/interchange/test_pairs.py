@@ -8,7 +8,7 @@ import pytest
 import tifffile
 
 from pathloop.core import DataError, UsageError
-from pathloop.interchange import pair_files, read_label_image, read_points
+from pathloop.interchange import FilePair, files_beside, pair_files, read_label_image, read_points
 
 
 def touch(folder, *names):
@@ -198,3 +198,53 @@ def test_missing_and_binary_point_tables_are_refused(tmp_path):
     (tmp_path / "b.csv").write_bytes(b"x,y\n\xff\xfe\n")
     with pytest.raises(DataError, match="not readable as CSV"):
         read_points(tmp_path / "b.csv")
+
+
+def test_points_may_have_scores(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("x,y,confidence\n1,2,0.5\n3,4,-7\n")
+    found = read_points(path)
+    assert found.scores is not None
+    assert found.scores.tolist() == [0.5, -7]
+    path.write_text("x,y,confidence,score\n1,2,0.5,0.75\n")
+    found = read_points(path)
+    assert found.scores is not None
+    assert found.scores.tolist() == [0.75]
+    path.write_text("x,y\n1,2\n")
+    assert read_points(path).scores is None
+    path.write_text("x,y,score\n1,2,\n")
+    with pytest.raises(DataError, match=r"line 2: '' is no score"):
+        read_points(path)
+
+
+def test_files_beside_are_found_by_place_then_by_stem(tmp_path):
+    for name in (
+        "p/s/a_nuclei.png",
+        "p/b.png",
+        "c/s/a_types.png",
+        "c/deep/b_types.png",
+        "c/s/a.png",
+        "c/zzz_types.png",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    pairs = [
+        FilePair("s/a", tmp_path / "p/s/a_nuclei.png", tmp_path / "t/s/a.png"),
+        FilePair("b", tmp_path / "p/b.png", tmp_path / "t/b.png"),
+    ]
+    found = files_beside([tmp_path / "c"], pairs, option="--x", endings=("objects", "types"))
+    assert found == (tmp_path / "c/s/a_types.png", tmp_path / "c/deep/b_types.png")
+    given = files_beside([tmp_path / "c/deep/b_types.png"], pairs[1:], option="--x", endings=("objects", "types"))
+    assert given == found[1:]
+
+
+def test_what_files_beside_refuse(tmp_path):
+    for name in ("c/d/a.png", "c/e/a.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    pair = FilePair("a", tmp_path / "p/a.png", tmp_path / "t/a.png")
+    with pytest.raises(DataError, match=r"a\.png: ambiguous, --x also holds"):
+        files_beside([tmp_path / "c"], [pair], option="--x", endings=("types",))
+    other = FilePair("b", tmp_path / "p/b.png", tmp_path / "t/b.png")
+    with pytest.raises(DataError, match=r"b\.png: no file named b or b_types in --x"):
+        files_beside([tmp_path / "c"], [other], option="--x", endings=("types",))

@@ -1,17 +1,19 @@
 """Recipes end to end on drawn folders: from a configuration to a model folder that loads."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from training_sets import ALL_KINDS, GLAND, JOINT, NUCLEI, NUCLEI_TYPE, TINY, TYPED, classes, config, write_set
 
-from pathloop.core import DataError, Event, JobFinished, LabelSchema, Message, TrainingError
+from pathloop.core import DataError, Event, JobFinished, LabelSchema, Message, ModelError, TrainingError
 from pathloop.learn import RECIPES, DataConfig, TrainConfig
 from pathloop.learn._pool import SamplePool
 from pathloop.learn.recipes._data import data_sources, load_images
-from pathloop.networks import CARD_NAME, WEIGHTS_NAME, read_card
+from pathloop.networks import CARD_NAME, WEIGHTS_NAME, read_card, write_card
+from pathloop.networks.multitask import MultiTaskNetwork
 from pathloop.networks.weights import load_model
 
 pytestmark = pytest.mark.slow
@@ -181,6 +183,48 @@ def test_train_starts_from_a_parent(parent: tuple[Path, list[Event]], data: Data
     before, after = (load_model(folder)[0] for folder in (model, tmp_path / "model"))
     for name, value in before.named_parameters():
         torch.testing.assert_close(dict(after.named_parameters())[name], value, rtol=0, atol=1e-3)
+
+
+def test_train_starts_the_encoder_from_a_file(data: DataConfig, tmp_path: Path) -> None:
+    """Learning rate almost zero: the encoder's weights come through, and everything else is as without them."""
+    encoder = MultiTaskNetwork(TINY, JOINT).encoder
+    torch.save(encoder.state_dict(), tmp_path / "resnet18.pth")
+    settings = settings_of(
+        tmp_path / "run", data, steps=1, learning_rate=1e-12, encoder_from=str(tmp_path / "resnet18.pth")
+    )
+    run("train", settings)
+    network, card = load_model(tmp_path / "run" / "model")
+    for name, value in encoder.named_parameters():
+        torch.testing.assert_close(dict(network.encoder.named_parameters())[name], value, rtol=0, atol=1e-3)
+    assert card.training["encoder_from"] == "resnet18.pth"
+    torch.manual_seed(settings.seed)
+    untouched = MultiTaskNetwork(TINY, JOINT).neck.weight
+    torch.testing.assert_close(network.neck.weight, untouched, rtol=0, atol=1e-3)
+
+
+def test_an_encoder_that_does_not_fit_leaves_nothing_behind(data: DataConfig, tmp_path: Path) -> None:
+    other = TINY.model_copy(update={"encoder": "resnet34"})
+    torch.save(MultiTaskNetwork(other, JOINT).encoder.state_dict(), tmp_path / "resnet34.pth")
+    settings = settings_of(tmp_path / "run", data, encoder_from=str(tmp_path / "resnet34.pth"))
+    with pytest.raises(ModelError, match=r"resnet34\.pth: not the weights of a resnet18; unknown: layer1\.2"):
+        run("train", settings)
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_is_made_from_research_only_weights_is_research_only(
+    parent: tuple[Path, list[Event]], data: DataConfig, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(parent[0] / "model", tmp_path / "bound")
+    card = read_card(folder)
+    assert not card.is_research_only
+    write_card(folder, card.model_copy(update={"licence": "CC BY-NC-SA 4.0", "intended_use": "Research only."}))
+    run("train", settings_of(tmp_path / "child", data, steps=1, init_from=str(folder)))
+    run("subtype", settings_of(tmp_path / "types", data, ALL_KINDS, steps=1, init_from=str(folder)))
+    for child in ("child", "types"):
+        made = read_card(tmp_path / child / "model")
+        assert made.is_research_only
+        assert (made.licence, made.intended_use) == ("CC BY-NC-SA 4.0", "Research only.")
+        assert made.parent == card.checksum
 
 
 def test_small_mixed_batch_warns(data: DataConfig, tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ def test_relative_data_paths_start_at_the_file(tmp_path: Path) -> None:
         ("train_folds = [0, 1]", "must not share a fold"),
         ("train_folds = [3]", "folds must lie in 0..2"),
         ("seed = -1", "seed"),
+        ('init_from = "fast"\nencoder_from = "resnet18.pth"', "init_from or encoder_from, not both"),
         ("[fit]\nbatch = 1\npatch_px = 32", "fit.batch must be at least 2"),
         ("[fit]\npatch_batch = 1", "fit.patch_batch must be at least 2"),
         ("[fit]\nsteps = 0", "fit.steps"),

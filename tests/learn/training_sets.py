@@ -114,3 +114,30 @@ def write_set(
         rows.append(f"images/i{index}.png,case{index // 2},all")
     (folder / "index.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     return DataConfig(kind="folder", path=folder, um_per_px=0.5)
+
+
+def write_toml(folder: Path, *, steps: int = 2, checkpoint_every: int = 100) -> Path:
+    """A ``folder`` data set and the file that `pathloop train` trains a tiny network on it with."""
+    write_set(folder / "data", tissue=True)
+    text = f"""
+architecture = {{ encoder = "resnet18", stem_stride = 2, patch_window = 1 }}
+n_folds = 1
+validation_folds = []
+[[data]]
+kind = "folder"
+path = "data"
+um_per_px = 0.5
+[fit]
+steps = {steps}
+batch = 2
+patch_px = 32
+patch_batch = 2
+log_every = 1
+checkpoint_every = {checkpoint_every}
+segmentation_share = 1.0
+ema = 0.9
+precision = "fp32"
+workers = 1
+"""
+    (folder / "train.toml").write_text(text, encoding="utf-8")
+    return folder / "train.toml"

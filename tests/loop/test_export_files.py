@@ -17,7 +17,7 @@ from pathloop.loop import ExportRequest, export, segment
 from pathloop.store import Project
 
 ROI = Rect(50, 80, 140, 200)
-FILE_FORMATS = ("labels-tiff", "labels-zarr", "geojson", "csv")
+FILE_FORMATS = ("labels-tiff", "labels-zarr", "geojson", "csv", "parquet")
 
 
 def exported(project, output, **options):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pathloop.metrics import reliability
+from pathloop.metrics import Reliability, pixel_reliability, reliability
 
 
 def test_worked_case() -> None:
@@ -69,3 +69,41 @@ def test_nothing_to_compare() -> None:
 def test_what_is_refused(confidence: list[float], right: list[float], bins: int, clue: str) -> None:
     with pytest.raises(ValueError, match=clue):
         reliability(np.array(confidence), np.array(right), n_bins=bins)
+
+
+@given(elements=elements, cuts=st.lists(st.integers(0, 40), max_size=3))
+def test_pooled_parts_are_the_whole(elements: list[tuple[float, float]], cuts: list[int]) -> None:
+    values, hits = np.array([c for c, _ in elements]), np.array([r for _, r in elements])
+    places = sorted(cuts)
+    parts = zip(np.split(values, places), np.split(hits, places), strict=True)
+    found = Reliability.pooled([reliability(*part, n_bins=5) for part in parts])
+    whole = reliability(values, hits, n_bins=5)
+    np.testing.assert_array_equal(found.counts, whole.counts)
+    np.testing.assert_allclose(found.confidence, whole.confidence)
+    np.testing.assert_allclose(found.accuracy, whole.accuracy)
+    assert found.brier == pytest.approx(whole.brier)
+    assert found.ece == pytest.approx(whole.ece, abs=1e-12)
+
+
+def test_nothing_to_pool() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        Reliability.pooled([])
+    empty = reliability(np.zeros(0), np.zeros(0))
+    assert math.isnan(Reliability.pooled([empty, empty]).ece)
+    with pytest.raises(ValueError, match="same bins"):
+        Reliability.pooled([empty, reliability(np.zeros(0), np.zeros(0), n_bins=3)])
+
+
+def test_pixels_that_count_have_both_codes(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pathloop.metrics._calibration._BLOCK_PX", 40)
+    pred, truth = rng.integers(0, 4, (2, 17, 13))
+    confidence = rng.uniform(0, 1, (17, 13))
+    confidence[pred == 0] = math.nan
+    seen = (pred > 0) & (truth > 0)
+    found = pixel_reliability(pred, truth, confidence)
+    whole = reliability(confidence[seen], (pred == truth)[seen])
+    assert found.n == seen.sum()
+    assert found.ece == pytest.approx(whole.ece)
+    assert found.brier == pytest.approx(whole.brier)
+    with pytest.raises(ValueError, match="shapes differ"):
+        pixel_reliability(pred, truth, confidence[:3])

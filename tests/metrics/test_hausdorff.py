@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.spatial.distance import cdist
+from skimage.metrics import hausdorff_distance
 
 from pathloop.metrics import glas_object_hausdorff
 
@@ -83,3 +84,15 @@ def test_pools_by_area_and_counts_objects_without_partner():
     both = glas_object_hausdorff(a, b) + glas_object_hausdorff(a, np.zeros_like(a))
     assert both.value_px == 3
     assert both.without_partner == 1
+
+
+def test_agrees_with_scikit_image(rng):
+    """One object a side: the directed distances of both are those of scikit-image."""
+    y, x = np.mgrid[:60, :60]
+    for _ in range(6):
+        masks = []
+        for _ in range(2):
+            cy, cx, a, b = rng.integers(15, 45), rng.integers(15, 45), rng.integers(3, 14), rng.integers(3, 14)
+            masks.append(((y - cy) / a) ** 2 + ((x - cx) / b) ** 2 <= 1)
+        found = glas_object_hausdorff(masks[0].astype(int), masks[1].astype(int))
+        assert found.value_px == pytest.approx(hausdorff_distance(*masks))

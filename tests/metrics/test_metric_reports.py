@@ -36,6 +36,11 @@ def test_summary_by_hand():
     assert summary.dice == pytest.approx((1 + 24 / 32 + 0) / 3)
     assert summary.jaccard == pytest.approx((1 + 12 / 20 + 0) / 3)
     assert summary.conformity == pytest.approx((1 + (1 - 8 / 12)) / 2)
+    assert summary.aji == pytest.approx((1 + 12 / 20 + 0) / 3)
+    assert summary.aji_pooled.value == pytest.approx((16 + 12) / (16 + 20 + 32))
+    # the empty one, right in all of its pixels, is in the pooled share only
+    assert summary.pixel_accuracy == pytest.approx((1 + 0.92 + 0.68) / 3)
+    assert summary.pixels_pooled.accuracy == pytest.approx((1 + 0.92 + 1 + 0.68) / 4)
     assert summary.pixel_recall == pytest.approx((1 + 12 / 20 + 0) / 3)
     assert summary.pq == pytest.approx((1 + 0.75 / 1.5 + 0) / 3)
     assert summary.detection.f1 == pytest.approx(2 * 2 / (2 * 2 + 1 + 2))

@@ -6,6 +6,7 @@ from typing import Any
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
+from PIL.ImageCms import ImageCmsProfile, createProfile
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
@@ -108,7 +109,7 @@ def _instance(path: Path, number: str, series: str) -> FileDataset:
     path_1.IlluminationTypeCodeSequence = Sequence([_code("111744", "DCM", "Brightfield illumination")])
     path_1.IlluminationColorCodeSequence = Sequence([_code("414298005", "SCT", "Full Spectrum")])
     path_1.ObjectiveLensPower = 20
-    path_1.ICCProfile = b"\0" * 4
+    path_1.ICCProfile = ImageCmsProfile(createProfile("sRGB")).tobytes()
     dataset.OpticalPathSequence = Sequence([path_1])
     dataset.NumberOfOpticalPaths = dataset.TotalPixelMatrixFocalPlanes = 1
     dataset.VolumetricProperties = "VOLUME"
@@ -190,8 +191,15 @@ def _encoded(frame: NDArray[np.uint8], kind: str) -> bytes:
 
     runner = EncodeRunner(RLELossless)
     runner.set_options(
-        rows=TILE, columns=TILE, samples_per_pixel=3, bits_allocated=8, bits_stored=8, number_of_frames=1,
-        pixel_representation=0, photometric_interpretation="RGB", planar_configuration=0,
+        rows=TILE,
+        columns=TILE,
+        samples_per_pixel=3,
+        bits_allocated=8,
+        bits_stored=8,
+        number_of_frames=1,
+        pixel_representation=0,
+        photometric_interpretation="RGB",
+        planar_configuration=0,
     )
     return bytes(_encode_frame(frame.tobytes(), runner))
 

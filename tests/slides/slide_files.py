@@ -7,6 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 import tifffile
+import zarr
 from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
@@ -32,14 +33,16 @@ def halves(image: Picture, count: int) -> list[Picture]:
     return levels
 
 
-def write_svs(path: Path, image: Picture, *, levels: int = 2, compression: str = "deflate", mpp: bool = True) -> Path:
+def write_svs(
+    path: Path, image: Picture, *, levels: int = 2, compression: str = "deflate", mpp: bool = True, **more: Any
+) -> Path:
     """Aperio: tiled base, thumbnail strip, tiled levels, label and macro strips."""
     pyramid = halves(image, levels)
     base = APERIO.format(width=image.shape[1], height=image.shape[0])
     base = base if mpp else base.partition("|MPP")[0]
     small = image[::8, ::8]
     with tifffile.TiffWriter(path) as writer:
-        common: dict[str, Any] = {"photometric": "rgb", "metadata": None}
+        common: dict[str, Any] = {"photometric": "rgb", "metadata": None, **more}
         writer.write(pyramid[0], tile=(64, 64), compression=compression, description=base, **common)
         writer.write(small, rowsperstrip=16, description=base.replace("\n", "\nthumb -> "), **common)
         for level in pyramid[1:]:
@@ -148,4 +151,66 @@ def write_scn(path: Path, image: Picture, *, corners: list[tuple[int, int]], col
                 resolutionunit="centimeter",
                 metadata=None,
             )
+    return path
+
+
+def write_ome_zarr(
+    path: Path,
+    image: NDArray[Any],
+    *,
+    version: str = "0.5",
+    axes: str = "yxc",
+    levels: int = 2,
+    um: tuple[float, float] = (0.25, 0.25),
+    unit: str | None = "micrometer",
+    shards: bool = False,
+    **more: Any,
+) -> Path:
+    """OME-Zarr, written through zarr alone: an (h, w, c) or (h, w) image with these axes; ``more`` is metadata."""
+    zarr_format = 3 if version.startswith("0.5") else 2
+    group = zarr.open_group(path, mode="w", zarr_format=zarr_format)
+    datasets = []
+    for index, level in enumerate(halves(image, levels) if levels else [image]):
+        whole = level if level.ndim == 3 else level[..., None]
+        order = ["yxc".index(axis) for axis in axes if axis in "yxc"]
+        pixels = whole.transpose([*order, *({0, 1, 2} - set(order))])
+        if "c" not in axes:
+            pixels = pixels[..., 0]
+        pixels = pixels.reshape([whole.shape["yxc".index(axis)] if axis in "yxc" else 1 for axis in axes])
+        chunks = tuple(
+            64 if axis in "yx" else 1 if axes.startswith("t") else size
+            for axis, size in zip(axes, pixels.shape, strict=True)
+        )
+        options: dict[str, Any] = {
+            "shards": tuple(2 * c if a in "yx" else c for a, c in zip(axes, chunks, strict=True))
+        }
+        array = group.create_array(
+            str(index),
+            shape=pixels.shape,
+            chunks=chunks,
+            dtype=pixels.dtype,
+            fill_value=255,
+            **(options if shards else {}),
+            **({"dimension_names": list(axes)} if zarr_format == 3 else {}),
+            chunk_key_encoding={"name": "default" if zarr_format == 3 else "v2", "separator": "/"},
+        )
+        array[:] = pixels
+        step = {"y": um[0] * 2**index, "x": um[1] * 2**index}
+        datasets.append(
+            {
+                "path": str(index),
+                "coordinateTransformations": [{"type": "scale", "scale": [step.get(axis, 1.0) for axis in axes]}],
+            }
+        )
+    kinds = {"t": "time", "c": "channel"}
+    described = [
+        {"name": axis, "type": kinds.get(axis, "space"), **({"unit": unit} if unit and axis in "yx" else {})}
+        for axis in axes
+    ]
+    multiscales = [{"name": "slide", "axes": described, "datasets": datasets}]
+    if zarr_format == 3:
+        group.attrs["ome"] = {"version": version, "multiscales": multiscales, **more}
+    else:
+        multiscales[0]["version"] = version
+        group.attrs.update({"multiscales": multiscales, **more})
     return path

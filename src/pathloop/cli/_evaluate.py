@@ -8,13 +8,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pathloop.cli._evaluation_report import Evaluation, as_csv, as_json
+from pathloop.cli._evaluation_options import DESCRIPTION, EPILOG, add_options
+from pathloop.cli._evaluation_report import as_csv, as_json
+from pathloop.cli._evaluation_sections import Evaluation
 from pathloop.cli._evaluation_text import as_text
+from pathloop.cli._evaluation_typed import (
+    class_files,
+    missing_confidences,
+    with_object_classes,
+    with_point_classes,
+    without_unknown_types,
+)
 from pathloop.core import DataError, UsageError, write_text
-from pathloop.interchange import FilePair, pair_files, read_label_image, read_points
+from pathloop.interchange import (
+    FilePair,
+    PointTable,
+    files_beside,
+    pair_files,
+    read_confidence,
+    read_label_image,
+    read_points,
+    read_probabilities,
+)
 from pathloop.metrics import (
     DEFAULT_RADIUS_PX,
     ClassEvaluation,
+    ClassScores,
     ObjectEvaluation,
     PointEvaluation,
     label_centroids,
@@ -22,7 +41,7 @@ from pathloop.metrics import (
     score_objects,
     score_points,
 )
-from pathloop.rasters import label_components
+from pathloop.rasters import label_components, overlap_table
 
 __all__ = ["add_parser", "run"]
 
@@ -30,30 +49,6 @@ CLASS_TASK = "tissue"
 # The challenge that defined the object Hausdorff distance is about glands; for 100,000 nuclei it takes minutes.
 HAUSDORFF_TASKS = ("gland", "lumen")
 MAX_CLASS_CODE = 255
-
-DESCRIPTION = """\
-Score label images against their truths: Dice, object Dice and PQ per image and as means over the images that are not
-empty in both, F1 (IoU > 0.5) and PQ pooled over images, and the GlaS challenge's own definitions. No size filter.
-
-Files are paired by path relative to the folder, else by stem; a trailing _TASK does not count, and of a folder that
-holds such files only those are taken. Label images are single-channel TIFF or PNG: 0 = background, one number an
-object. A mask (0/1, 0/255) is one object, unless --components splits it.
-
-Truths may be point tables (CSV with columns x,y in pixels): then the centres of the predicted objects, or predicted
-points, are matched one to one within --radius, and F1, precision and recall are reported.
-
-Task tissue compares class codes pixel by pixel: Dice and Jaccard of every class, their means, accuracy; pixels with
-code 0 (not run, not annotated) on either side are left out.
-"""
-
-EPILOG = """\
-examples:
-  pathloop export study.pathloop --format labels-tiff -o labels
-  pathloop evaluate --pred labels --truth annotations --task gland
-  pathloop evaluate --pred masks --truth annotations --task gland --components
-  pathloop evaluate --pred labels --truth points --task nuclei --radius 6 --json > nuclei.json
-  pathloop evaluate --pred a_gland.tif b_gland.tif --truth a.png b.png --task gland --csv rows.csv
-"""
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -65,31 +60,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--pred", nargs="+", type=Path, required=True, metavar="PATH", help="predictions: one folder, or files"
-    )
-    parser.add_argument(
-        "--truth", nargs="+", type=Path, required=True, metavar="PATH", help="truths: one folder, or files"
-    )
-    parser.add_argument("--task", required=True, help="nuclei, gland, lumen, tissue, or another task's name")
-    parser.add_argument(
-        "--components", action="store_true", help="split masks (one value) into their 4-connected components"
-    )
-    parser.add_argument(
-        "--radius",
-        type=float,
-        metavar="PX",
-        help=f"largest distance of a matched point, in pixels of the image (default {DEFAULT_RADIUS_PX:g}: 3.3 um at "
-        "0.55 um per px, as in Sirinukunwattana et al. 2016)",
-    )
-    parser.add_argument(
-        "--hausdorff",
-        action=argparse.BooleanOptionalAction,
-        help="compute the object Hausdorff distance, which is slow (default: for gland and lumen only)",
-    )
-    parser.add_argument("--per-image", action="store_true", help="list every image, even if there are more than 20")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="also write one row an image to this CSV file")
+    add_options(parser)
     parser.set_defaults(run=run)
     return parser
 
@@ -104,58 +75,94 @@ def run(args: argparse.Namespace) -> int:
     UsageError
         If options make no sense together.
     """
+    if not all(np.isfinite(rate) and rate >= 0 for rate in args.false_positives):
+        raise UsageError("--false-positives takes numbers of false positives per image, 0 or more")
     pairs = pair_files(args.pred, args.truth, task=args.task)
     evaluation, notes = _evaluate(pairs, args)
     if args.csv is not None:
         write_text(args.csv, as_csv(evaluation))
-    if args.json:
-        print(as_json(evaluation, task=args.task, notes=notes))
-    else:
-        print(as_text(evaluation, task=args.task, notes=notes, per_image=args.per_image))
+    how = {"task": args.task, "notes": notes, "class_names": args.class_names, "rates": args.false_positives}
+    print(as_json(evaluation, **how) if args.json else as_text(evaluation, **how, per_image=args.per_image))
     return 0
 
 
 def _evaluate(pairs: tuple[FilePair, ...], args: argparse.Namespace) -> tuple[Evaluation, list[str]]:
     tables = [pair for pair in pairs if _is_table(pair.truth)]
+    _check_options(args, points=bool(tables))
     if tables and len(tables) < len(pairs):
         other = next(pair for pair in pairs if not _is_table(pair.truth))
         raise DataError(f"{tables[0].truth} is a point table, {other.truth} is not; evaluate them apart")
     if tables:
-        return _evaluate_points(pairs, args), []
+        return _evaluate_points(pairs, args)
     if args.radius is not None:
         raise UsageError(f"--radius is for truths that are point tables (.csv); {pairs[0].truth} is an image")
     if args.task == CLASS_TASK:
-        return _evaluate_classes(pairs), []
+        return _evaluate_classes(pairs, args), []
     return _evaluate_objects(pairs, args)
 
 
-def _evaluate_points(pairs: tuple[FilePair, ...], args: argparse.Namespace) -> PointEvaluation:
+def _check_options(args: argparse.Namespace, *, points: bool) -> None:
+    """Refuse files that would go unused."""
+    tissue = args.task == CLASS_TASK
+    for name in ("confidence", "probabilities"):
+        if getattr(args, name) is not None and (points or not tissue):
+            raise UsageError(
+                f"--{name} is for task {CLASS_TASK}; confidences of objects are a column of --pred-classes, "
+                "those of points a column of their table"
+            )
+    if (args.pred_classes is not None or args.truth_classes is not None) and (points or tissue):
+        raise UsageError(
+            "--pred-classes and --truth-classes are for label images of objects; points have a column type, "
+            f"and images of task {CLASS_TASK} are class codes themselves"
+        )
+
+
+def _evaluate_points(pairs: tuple[FilePair, ...], args: argparse.Namespace) -> tuple[PointEvaluation, list[str]]:
     if args.task == CLASS_TASK:
         raise UsageError(f"task {CLASS_TASK} has no objects to match with points; give images of class codes")
     radius = DEFAULT_RADIUS_PX if args.radius is None else args.radius
     if not (np.isfinite(radius) and radius > 0):
         raise UsageError(f"--radius must be a positive number of pixels, got {radius:g}")
-    rows = (
-        score_points(_predicted_points(pair.pred, args), read_points(pair.truth).yx, radius_px=radius, name=pair.name)
-        for pair in pairs
-    )
-    return PointEvaluation(tuple(rows), radius)
+    rows, typed = [], [False, False]
+    for pair in pairs:
+        pred, truth = _predicted_points(pair.pred, args), read_points(pair.truth)
+        scores = score_points(pred.yx, truth.yx, radius_px=radius, name=pair.name)
+        rows.append(with_point_classes(scores, pred, truth, radius))
+        typed = [known or any(table.types) for known, table in zip(typed, (pred, truth), strict=True)]
+    return PointEvaluation(without_unknown_types(rows, known=all(typed)), radius), missing_confidences(rows)
 
 
-def _evaluate_classes(pairs: tuple[FilePair, ...]) -> ClassEvaluation:
-    rows = []
-    for pair, pred, truth in _images(pairs):
+def _evaluate_classes(pairs: tuple[FilePair, ...], args: argparse.Namespace) -> ClassEvaluation:
+    sure_files = _files_of_codes(args.confidence, pairs, "confidence")
+    likely_files = _files_of_codes(args.probabilities, pairs, "probabilities")
+    rows: list[ClassScores] = []
+    for (pair, pred, truth), sure, likely in zip(_images(pairs), sure_files, likely_files, strict=True):
         for path, image in ((pair.pred, pred), (pair.truth, truth)):
             if image.size and image.max() > MAX_CLASS_CODE:
                 raise DataError(f"{path}: holds {image.max()}, more than a class code can be ({MAX_CLASS_CODE})")
-        rows.append(score_classes(pred, truth, name=pair.name))
+        confidence = None if sure is None else read_confidence(sure)
+        if confidence is not None and confidence.shape != pred.shape:
+            raise DataError(f"{sure} has {_size(confidence)} and {pair.pred} has {_size(pred)} pixels (height x width)")
+        probabilities = None if likely is None else read_probabilities(likely, (pred.shape[0], pred.shape[1]))
+        if probabilities is not None and truth.max(initial=0) > len(probabilities):
+            raise DataError(f"{likely}: has {len(probabilities)} channels, but {pair.truth} holds class {truth.max()}")
+        before = rows[0].scores if rows else None
+        if before is not None and probabilities is not None and before.n_classes != len(probabilities):
+            raise DataError(f"{likely}: has {len(probabilities)} channels, others have {before.n_classes}")
+        rows.append(score_classes(pred, truth, name=pair.name, confidence=confidence, probabilities=probabilities))
     return ClassEvaluation(tuple(rows))
+
+
+def _files_of_codes(paths: list[Path] | None, pairs: tuple[FilePair, ...], name: str) -> tuple[Path | None, ...]:
+    if paths is None:
+        return (None,) * len(pairs)
+    return files_beside(paths, pairs, option=f"--{name}", endings=(name, CLASS_TASK))
 
 
 def _evaluate_objects(pairs: tuple[FilePair, ...], args: argparse.Namespace) -> tuple[ObjectEvaluation, list[str]]:
     hausdorff = args.task in HAUSDORFF_TASKS if args.hausdorff is None else args.hausdorff
     rows, in_parts = [], []
-    for pair, pred, truth in _images(pairs):
+    for (pair, pred, truth), files in zip(_images(pairs), class_files(pairs, args), strict=True):
         labels = []
         for path, image in ((pair.pred, pred), (pair.truth, truth)):
             parts = _mask_parts(image)
@@ -164,8 +171,12 @@ def _evaluate_objects(pairs: tuple[FilePair, ...], args: argparse.Namespace) -> 
             elif parts is not None and parts.max() > 1:
                 in_parts.append(f"{path} holds one object in {parts.max()} separate parts")
             labels.append(image)
-        rows.append(score_objects(*labels, name=pair.name, hausdorff=hausdorff))
-    return ObjectEvaluation(tuple(rows)), _parts_note(in_parts)
+        table = overlap_table(*labels)
+        scores = score_objects(*labels, name=pair.name, hausdorff=hausdorff, table=table)
+        if files is not None:
+            scores = with_object_classes(scores, files, (labels[0], labels[1]), table, args)
+        rows.append(scores)
+    return ObjectEvaluation(tuple(rows)), [*_parts_note(in_parts), *missing_confidences(rows)]
 
 
 def _parts_note(in_parts: list[str]) -> list[str]:
@@ -189,12 +200,13 @@ def _images(pairs: tuple[FilePair, ...]) -> Iterator[tuple[FilePair, NDArray[Any
         yield pair, pred, truth
 
 
-def _predicted_points(path: Path, args: argparse.Namespace) -> NDArray[np.float64]:
+def _predicted_points(path: Path, args: argparse.Namespace) -> PointTable:
     if _is_table(path):
-        return read_points(path).yx
+        return read_points(path)
     labels = read_label_image(path)
     parts = _mask_parts(labels) if args.components else None
-    return label_centroids(labels if parts is None else parts)
+    centres = label_centroids(labels if parts is None else parts)
+    return PointTable(centres, ("",) * len(centres))
 
 
 def _mask_parts(labels: NDArray[Any]) -> NDArray[np.int32] | None:

@@ -9,7 +9,9 @@ JSON, version 1, one object::
     notes    list of sentences about the input
     images   list of rows, each with "name" and the columns of the CSV file
     summary  the numbers over all images
-    classes  only for kind "classes": list of {code, dice, jaccard, precision, recall, truth_px, pred_px}
+    classes  only for kind "classes": list of {code, name, dice, jaccard, precision, recall, truth_px, pred_px}
+
+and what `_evaluation_sections` adds where the input has it: "types", "scored", "calibration", "confusion".
 
 A number without a value (nothing to divide by) is ``null`` in JSON, empty in CSV and ``-`` in tables. Keys are only
 ever added within one version.
@@ -19,9 +21,11 @@ import csv
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from pathloop.cli._evaluation_sections import Evaluation, Row, nulls, sections
 from pathloop.metrics import (
+    FROC_RATES,
     ClassEvaluation,
     ClassScores,
     DetectionCounts,
@@ -31,15 +35,21 @@ from pathloop.metrics import (
     PointScores,
 )
 
-__all__ = ["Evaluation", "Row", "Value", "as_csv", "as_json", "class_rows", "image_row", "summary_row"]
-
-Evaluation = ObjectEvaluation | PointEvaluation | ClassEvaluation
-Value = str | int | float | None
-Row = dict[str, Value]
+__all__ = ["as_csv", "as_json", "class_rows", "image_row", "summary_row"]
 
 
-def as_json(evaluation: Evaluation, *, task: str, notes: Sequence[str] = ()) -> str:
-    """The evaluation as JSON text (schema in the module's docstring)."""
+def as_json(
+    evaluation: Evaluation,
+    *,
+    task: str,
+    notes: Sequence[str] = (),
+    class_names: Sequence[str] = (),
+    rates: Sequence[float] = FROC_RATES,
+) -> str:
+    """The evaluation as JSON text (schema in the module's docstring).
+
+    ``class_names`` are those of the codes 1, 2, ...; ``rates`` the false positives per image of FROC.
+    """
     kinds = {ObjectEvaluation: "objects", PointEvaluation: "points", ClassEvaluation: "classes"}
     content: dict[str, object] = {
         "schema": "pathloop-evaluation",
@@ -47,17 +57,18 @@ def as_json(evaluation: Evaluation, *, task: str, notes: Sequence[str] = ()) -> 
         "task": task,
         "kind": kinds[type(evaluation)],
         "notes": list(notes),
-        "images": [_nulls(row) for row in _image_rows(evaluation)],
-        "summary": _nulls(summary_row(evaluation)),
+        "images": [nulls(row) for row in _image_rows(evaluation)],
+        "summary": nulls(summary_row(evaluation)),
     }
     if isinstance(evaluation, ClassEvaluation):
-        content["classes"] = [_nulls(row) for row in class_rows(evaluation)]
+        content["classes"] = [nulls(row) for row in class_rows(evaluation, class_names)]
+    content |= sections(evaluation, class_names=class_names, rates=rates)
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def as_csv(evaluation: Evaluation) -> str:
     """One row an image, with a header line."""
-    rows = [_nulls(row) for row in _image_rows(evaluation)]
+    rows = [nulls(row) for row in _image_rows(evaluation)]
     columns = list(dict.fromkeys(key for row in rows for key in row))
     stream = io.StringIO(newline="")
     writer = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
@@ -109,6 +120,8 @@ def _object_row(scores: ObjectScores) -> Row:
         **_detection(objects.detection),
         "glas_f1": scores.glas_detection.f1,
         "glas_object_hausdorff_px": scores.hausdorff.value_px if scores.hausdorff is not None else None,
+        "aji": scores.aji.value,
+        "pixel_accuracy": pixels.accuracy,
     }
 
 
@@ -133,6 +146,8 @@ def summary_row(evaluation: Evaluation) -> Row:
             "accuracy": confusion.accuracy,
             "coverage": confusion.coverage,
             "n_px": confusion.n_compared,
+            "mf1": evaluation.mean_dice,
+            "map": None if evaluation.scores is None else evaluation.scores.mean_average_precision,
         }
     return _object_summary(evaluation)
 
@@ -160,24 +175,31 @@ def _object_summary(evaluation: ObjectEvaluation) -> Row:
         "glas_object_dice": summary.glas_object_dice.value,
         "glas_object_hausdorff_px": hausdorff.value_px if hausdorff is not None else None,
         "glas_objects_without_partner": hausdorff.without_partner if hausdorff is not None else None,
+        "aji": summary.aji,
+        "aji_pooled": summary.aji_pooled.value,
+        "pixel_accuracy": summary.pixel_accuracy,
+        "pixel_accuracy_pooled": summary.pixels_pooled.accuracy,
     }
 
 
-def class_rows(evaluation: ClassEvaluation) -> list[Row]:
+def class_rows(evaluation: ClassEvaluation, class_names: Sequence[str] = ()) -> list[Row]:
     """The numbers of each class over all images."""
-    pooled = evaluation.pooled
+    pooled, scores = evaluation.pooled, evaluation.scores
+    precisions = () if scores is None else scores.average_precision
     rows: list[Row] = []
     for code in pooled.codes:
         counts = pooled.of_class(code)
         rows.append(
             {
                 "code": code,
+                **({"name": class_names[code - 1]} if code <= len(class_names) else {}),
                 "dice": counts.dice,
                 "jaccard": counts.jaccard,
                 "precision": counts.precision,
                 "recall": counts.recall,
                 "truth_px": counts.tp + counts.fn,
                 "pred_px": counts.tp + counts.fp,
+                **({"ap": precisions[code - 1] if code <= len(precisions) else math.nan} if precisions else {}),
             }
         )
     return rows
@@ -196,7 +218,3 @@ def _detection(counts: DetectionCounts) -> Row:
 
 def _mean_distance(distance_sum: float, pairs: int) -> float:
     return distance_sum / pairs if pairs else math.nan
-
-
-def _nulls(row: Mapping[str, Value]) -> Row:
-    return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in row.items()}

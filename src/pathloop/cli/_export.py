@@ -11,9 +11,10 @@ from pathloop.loop import EXPORT_FORMATS, ExportRequest, export
 EPILOG = """\
 formats:
   labels-tiff   <slide>_<task>.tif: uint32 ids at level-0 size; <slide>_tissue.tif: class codes, legend in .json
-  labels-zarr   <slide>.ome.zarr: OME-Zarr 0.5 with the labels of every task
+  labels-zarr   <slide>.ome.zarr: OME-Zarr 0.5, a picture of the slide with the labels of every task
   geojson       <slide>.geojson: outlines for QuPath (drag and drop); .geojson.gz above 100 MB
   csv           <slide>_objects.csv: one row an object
+  parquet       <slide>_objects.parquet: the same with typed columns, for pandas, R, DuckDB (extra "tables")
   training      OUT becomes a training set of the regions that are done: images, instance masks, class maps, masks of
                 what to ignore, splits by patient, manifest; --flavour nnunet, cellpose, stardist, coco for these tools.
                 Held-out regions are never in it. --final: every region of the project, held out or not, with who

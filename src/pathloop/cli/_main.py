@@ -11,6 +11,7 @@ from typing import NoReturn
 from pathloop import __version__
 from pathloop.cli import (
     _demo,
+    _doctor,
     _evaluate,
     _export,
     _finetune,
@@ -19,6 +20,7 @@ from pathloop.cli import (
     _log,
     _models,
     _promote,
+    _pyramids,
     _rank,
     _second_reader,
     _segment,
@@ -110,6 +112,8 @@ def _parser() -> argparse.ArgumentParser:
         _evaluate,
         _train,
         _models,
+        _doctor,
+        _pyramids,
         _demo,
     )
     for module in modules:

@@ -9,7 +9,7 @@ from pathloop.core import Rect, UsageError
 from pathloop.interchange import DATASETS
 from pathloop.learn import DataConfig
 
-__all__ = ["Subparsers", "add_roi", "as_rect", "data_sets", "positive_float"]
+__all__ = ["Subparsers", "add_roi", "add_srgb", "as_rect", "data_sets", "positive_float"]
 
 Subparsers = Any
 """argparse keeps the type of its sub-parser action private."""
@@ -30,6 +30,13 @@ def add_roi(parser: argparse.ArgumentParser) -> None:
     """``--roi Y X H W``."""
     parser.add_argument(
         "--roi", nargs=4, type=int, metavar=("Y", "X", "H", "W"), help="only this rectangle, in level-0 pixels"
+    )
+
+
+def add_srgb(parser: argparse.ArgumentParser) -> None:
+    """``--srgb``."""
+    parser.add_argument(
+        "--srgb", action="store_true", help="convert colours to sRGB by the slide's colour profile, if it has one"
     )
 
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from pathloop.cli._options import Subparsers, add_roi, as_rect, positive_float
+from pathloop.cli._options import Subparsers, add_roi, add_srgb, as_rect, positive_float
 from pathloop.cli._progress import follow
 from pathloop.loop import DEFAULT_TILE_PX, SegmentRequest, segment
 from pathloop.loop.tuning import current_model
@@ -32,7 +32,9 @@ def add_parser(commands: Subparsers) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("slides", nargs="+", metavar="SLIDE", help="SVS, TIFF, OME-TIFF, NDPI, MRXS, PNG, JPEG, ...")
+    parser.add_argument(
+        "slides", nargs="+", metavar="SLIDE", help="SVS, TIFF, OME-TIFF, OME-Zarr, NDPI, MRXS, PNG, ..."
+    )
     parser.add_argument(
         "-o",
         "--output",
@@ -48,6 +50,7 @@ def add_parser(commands: Subparsers) -> None:
         "--um-per-px", type=positive_float, metavar="F", help="um per px of level 0; beats what the file says"
     )
     add_roi(parser)
+    add_srgb(parser)
     parser.add_argument(
         "--tasks", metavar="A,B", help="only these of the model's tasks, for example nuclei,gland (lumen brings gland)"
     )
@@ -59,6 +62,12 @@ def add_parser(commands: Subparsers) -> None:
         default=DEFAULT_TILE_PX,
         metavar="N",
         help="input tile with margin (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--patchwise",
+        action="store_true",
+        help="cerberus only: patches of 448 px of which the central 144 px are kept, as its authors run it; about five"
+        " times slower, for comparison",
     )
     parser.add_argument("--json", action="store_true", help="print events as JSON lines instead of a progress bar")
     parser.set_defaults(run=run)
@@ -81,6 +90,8 @@ def run(options: argparse.Namespace) -> int:
         use_tissue_mask=not options.no_tissue_mask,
         tile_px=options.tile_px,
         force=options.force,
+        patchwise=options.patchwise,
+        to_srgb=options.srgb,
     )
     finished = follow(segment(request), as_json=options.json)
     if not options.json:

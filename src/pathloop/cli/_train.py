@@ -6,7 +6,7 @@ from pathlib import Path
 from pathloop.cli._options import Subparsers
 from pathloop.cli._progress import follow
 from pathloop.core import UsageError
-from pathloop.learn import RECIPES, TrainConfig
+from pathloop.learn import RECIPES, TrainConfig, is_first_process
 
 EPILOG = """\
 example:
@@ -26,6 +26,9 @@ a small configuration (all keys and defaults: docs/reference/training-config.md)
   steps = 3000
   batch = 8
   patch_px = 256
+
+On several GPUs, or several processes, torchrun starts it; fit.batch is that of each process:
+  torchrun --nproc-per-node 4 -m pathloop train train.toml -o runs/first
 
 Run the same command again to resume from the last checkpoint. The model folder in the output is what
 'pathloop segment --model' takes.
@@ -64,6 +67,11 @@ def run(options: argparse.Namespace) -> int:
             raise UsageError("--steps must be at least 1")
         changes["fit"] = config.fit.model_copy(update={"steps": options.steps})
     config = config.model_copy(update=changes)
+    if not is_first_process():
+        # torchrun started several: the first one speaks for all
+        for _ in RECIPES.resolve(options.recipe)(config):
+            pass
+        return 0
     finished = follow(RECIPES.resolve(options.recipe)(config), as_json=options.json)
     if not options.json:
         print(f"model in {finished.path}; try: pathloop segment SLIDE --model {finished.path}")

@@ -50,7 +50,7 @@ from pathloop.core._locks import LockHolder, ProjectLock, lock_holder
 from pathloop.core._registry import Registry
 from pathloop.core._schema import ClassSpec, LabelSchema, PostProcessing, TaskSpec
 from pathloop.core._tiles import Tile, TileGrid
-from pathloop.core._user_folder import config_folder
+from pathloop.core._user_folder import cache_folder, config_folder
 
 __all__ = [
     "Assembled",
@@ -95,6 +95,7 @@ __all__ = [
     "UsageError",
     "WorkerPrepared",
     "atomic_path",
+    "cache_folder",
     "config_folder",
     "events_from_json",
     "file_sha256",

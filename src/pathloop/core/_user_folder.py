@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-__all__ = ["config_folder"]
+__all__ = ["cache_folder", "config_folder"]
 
 
 def config_folder() -> Path:
@@ -17,3 +17,15 @@ def config_folder() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / "pathloop"
     return Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config")) / "pathloop"
+
+
+def cache_folder() -> Path:
+    """The user's folder for what can be made again; ``PATHLOOP_CACHE`` beats the system's usual place."""
+    named = os.environ.get("PATHLOOP_CACHE")
+    if named:
+        return Path(named)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "pathloop" / "cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "pathloop"
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "pathloop"

@@ -13,13 +13,23 @@ NOTHING_TO_ADD: list[Any] = [(None,)]
 
 
 def get_slide_reader(path: str | list[str]) -> Reader | None:
-    """The reader of one slide, or None for a stack of files."""
-    return None if isinstance(path, list) else _read_slide
+    """The reader of one slide, or None for a stack of files and for folders that hold no OME-Zarr picture.
+
+    napari asks about every folder, whatever its name.
+    """
+    from pathloop.slides import is_ome_zarr
+
+    if isinstance(path, list) or (Path(path).is_dir() and not is_ome_zarr(Path(path))):
+        return None
+    return _read_slide
 
 
 def get_project_reader(path: str | list[str]) -> Reader | None:
     """The reader of a project folder, or None where the path is none."""
-    return _read_project if isinstance(path, str) and Path(path).is_dir() else None
+    from pathloop.slides import is_ome_zarr
+
+    is_folder = isinstance(path, str) and Path(path).is_dir()
+    return _read_project if is_folder and not is_ome_zarr(Path(str(path))) else None
 
 
 def _read_slide(path: str) -> list[LayerData]:

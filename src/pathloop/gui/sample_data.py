@@ -1,8 +1,9 @@
 """File > Open Sample: synthetic slides, drawn by a program, so that everything can be tried without own data."""
 
-import os
 from pathlib import Path
 from typing import Any
+
+from pathloop.core import cache_folder
 
 __all__ = ["bundled_slide", "larger_slide"]
 
@@ -28,7 +29,7 @@ def larger_slide() -> list[Any]:
     """
     from pathloop.gui.reader import _read_slide, _session
 
-    path = _cache_folder() / "samples" / LARGER_NAME
+    path = cache_folder() / "samples" / LARGER_NAME
     session = _session()
     if path.is_file() or session is None:
         _draw(path)
@@ -45,8 +46,3 @@ def _draw(path: Path) -> Path:
     if not path.is_file():
         write_slide(path, LARGER_PX, seed=20)
     return path
-
-
-def _cache_folder() -> Path:
-    named = os.environ.get("PATHLOOP_CACHE")
-    return Path(named) if named else Path.home() / ".cache" / "pathloop"

@@ -6,8 +6,9 @@ from pathloop.interchange._derived_lumen import DerivedLumen, derive_lumen, open
 from pathloop.interchange._folds import assign_folds
 from pathloop.interchange._geojson import read_geojson, write_geojson
 from pathloop.interchange._geojson_feature import GeoJSONObject
-from pathloop.interchange._label_images import read_label_image
+from pathloop.interchange._label_images import read_confidence, read_label_image, read_probabilities
 from pathloop.interchange._labels_zarr import DESCRIBED_OBJECTS, write_labels_zarr
+from pathloop.interchange._object_classes import ObjectClasses, read_object_classes
 from pathloop.interchange._object_table import (
     ObjectTable,
     OutlinedObject,
@@ -16,7 +17,8 @@ from pathloop.interchange._object_table import (
     object_uuid,
     outlined_objects,
 )
-from pathloop.interchange._pairs import FilePair, pair_files
+from pathloop.interchange._pairs import FilePair, files_beside, pair_files
+from pathloop.interchange._parquet import check_parquet, read_objects_parquet, write_objects_parquet
 from pathloop.interchange._point_tables import PointTable, read_points
 from pathloop.interchange._records import DatasetRecord, TrainingImage
 from pathloop.interchange._tables import ObjectRow, object_rows, read_objects_csv, write_objects_csv
@@ -45,6 +47,7 @@ __all__ = [
     "DerivedLumen",
     "FilePair",
     "GeoJSONObject",
+    "ObjectClasses",
     "ObjectRow",
     "ObjectTable",
     "OutlinedObject",
@@ -58,9 +61,11 @@ __all__ = [
     "TrainingTask",
     "TrainingTissue",
     "assign_folds",
+    "check_parquet",
     "dataset_terms",
     "derive_lumen",
     "derive_tissue",
+    "files_beside",
     "iter_dataset",
     "iter_outlines",
     "list_dataset",
@@ -70,14 +75,19 @@ __all__ = [
     "open_lumina",
     "outlined_objects",
     "pair_files",
+    "read_confidence",
     "read_geojson",
     "read_label_image",
+    "read_object_classes",
     "read_objects_csv",
+    "read_objects_parquet",
     "read_points",
+    "read_probabilities",
     "read_splits",
     "split_touching",
     "write_geojson",
     "write_labels_zarr",
     "write_objects_csv",
+    "write_objects_parquet",
     "write_training_set",
 ]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pathloop.core import DataError
 
-__all__ = ["read_label_image"]
+__all__ = ["read_confidence", "read_label_image", "read_probabilities"]
 
 _TIFF_SUFFIXES = (".tif", ".tiff")
 _LOSSY_SUFFIXES = (".jpg", ".jpeg", ".jp2", ".webp")
@@ -35,12 +35,7 @@ def read_label_image(path: Path) -> NDArray[Any]:
         If the file is missing, unreadable, lossy (JPEG), has several channels or pages, is not integer, or holds
         negative values.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    suffix = path.suffix.lower()
-    if suffix in _LOSSY_SUFFIXES:
-        raise DataError(f"{path}: a {suffix} file is no label image, compression changes its ids; use PNG or TIFF")
-    labels = _read_tiff(path) if suffix in _TIFF_SUFFIXES else _read_other(path)
+    labels = _read(path)
     if labels.ndim != 2:
         raise DataError(
             f"{path}: has shape {' x '.join(str(n) for n in labels.shape)}, not one channel; "
@@ -51,6 +46,82 @@ def read_label_image(path: Path) -> NDArray[Any]:
     if labels.dtype.kind == "i" and labels.size and labels.min() < 0:
         raise DataError(f"{path}: holds negative values; a label image has 0 for background and ids above 0")
     return labels
+
+
+def read_confidence(path: Path) -> NDArray[np.float32]:
+    """Read an image of confidences.
+
+    Parameters
+    ----------
+    path
+        TIFF or PNG with one channel: floating point 0..1, or 8 or 16 bit where the largest value means 1.
+
+    Returns
+    -------
+    confidence
+        (H, W) float32, 0..1.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, unreadable, lossy, has several channels, or holds other values.
+    """
+    image = _read(path)
+    if image.ndim != 2:
+        raise DataError(f"{path}: has shape {' x '.join(str(n) for n in image.shape)}; confidences have one channel")
+    if image.dtype in (np.uint8, np.uint16):
+        return np.asarray(image / np.float32(np.iinfo(image.dtype).max), np.float32)
+    if image.dtype.kind != "f" or not ((image >= 0) & (image <= 1)).all():
+        raise DataError(f"{path}: confidences are floating point 0 to 1, or whole numbers of 8 or 16 bit")
+    return np.asarray(image, np.float32)
+
+
+def read_probabilities(path: Path, shape: tuple[int, int]) -> NDArray[Any]:
+    """Read an image with one channel a class.
+
+    Parameters
+    ----------
+    path
+        TIFF: floating point 0..1, or 8 or 16 bit unsigned where the largest value means 1; channels first or last.
+    shape
+        (height, width) that it must have.
+
+    Returns
+    -------
+    probabilities
+        (C, H, W) as stored.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, unreadable, no TIFF, of another size, or holds other values.
+    """
+    if path.suffix.lower() not in _TIFF_SUFFIXES:
+        # channels of colour pictures come in the decoder's order, not in that of the classes
+        raise DataError(f"{path}: class probabilities are read from TIFF files only")
+    image = _read(path)
+    if image.ndim == 2:
+        image = image[None]
+    if image.ndim == 3 and image.shape[1:] != shape and image.shape[:2] == shape:
+        image = np.moveaxis(image, -1, 0)
+    if image.ndim != 3 or image.shape[1:] != shape:
+        sizes = " x ".join(str(n) for n in image.shape)
+        raise DataError(f"{path}: has shape {sizes}, not one channel a class of {shape[0]} x {shape[1]} pixels")
+    in_range = image.dtype in (np.uint8, np.uint16) or (
+        image.dtype.kind == "f" and bool(((image >= 0) & (image <= 1)).all())
+    )
+    if not in_range:
+        raise DataError(f"{path}: probabilities are floating point 0 to 1, or whole numbers of 8 or 16 bit")
+    return image
+
+
+def _read(path: Path) -> NDArray[Any]:
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    suffix = path.suffix.lower()
+    if suffix in _LOSSY_SUFFIXES:
+        raise DataError(f"{path}: a {suffix} file is no label image, compression changes its ids; use PNG or TIFF")
+    return _read_tiff(path) if suffix in _TIFF_SUFFIXES else _read_other(path)
 
 
 def _read_tiff(path: Path) -> NDArray[Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pathloop.core import DataError, UsageError
 
-__all__ = ["FilePair", "pair_files"]
+__all__ = ["FilePair", "files_beside", "pair_files"]
 
 # What a folder is searched for. JPEG is no label format: it changes ids.
 _LABEL_SUFFIXES = (".ome.tif", ".ome.tiff", ".tif", ".tiff", ".png", ".bmp", ".pgm")
@@ -65,6 +65,56 @@ def pair_files(pred: Sequence[Path], truth: Sequence[Path], *, task: str) -> tup
     _require_partners(by_stem_truth, by_stem_pred, "--pred", task)
     pairs += [FilePair(stem, by_stem_pred[stem], by_stem_truth[stem]) for stem in by_stem_pred]
     return tuple(sorted(pairs, key=lambda pair: pair.name))
+
+
+def files_beside(
+    paths: Sequence[Path], pairs: Sequence[FilePair], *, option: str, endings: Sequence[str]
+) -> tuple[Path, ...]:
+    """One more file for each pair, for example the classes of its objects.
+
+    Found as in `pair_files`, by path relative to the folder, else by stem; a trailing ending does not count, and of a
+    folder that holds files with the first ending that occurs at all, only those are taken.
+
+    Parameters
+    ----------
+    paths
+        One folder, or files; non-empty.
+    pairs
+        What they belong to.
+    option
+        What the user calls them, for messages.
+    endings
+        Trailing parts of a stem, without "_".
+
+    Raises
+    ------
+    DataError
+        If a path does not exist, or a pair has no file or several; files that belong to no pair are left alone.
+    UsageError
+        If a folder is given together with other paths.
+    """
+    for ending in endings:
+        found = _keyed(paths, ending, option)
+        if any(_stem(path).endswith(f"_{ending}") for path in found.values()):
+            break
+    by_stem: dict[str, list[Path]] = {}
+    for key, path in found.items():
+        by_stem.setdefault(Path(key).name, []).append(path)
+    return tuple(_beside(pair, found, by_stem, option, endings) for pair in pairs)
+
+
+def _beside(
+    pair: FilePair, found: dict[str, Path], by_stem: dict[str, list[Path]], option: str, endings: Sequence[str]
+) -> Path:
+    if pair.name in found:
+        return found[pair.name]
+    same = by_stem.get(Path(pair.name).name, [])
+    if len(same) == 1:
+        return same[0]
+    if same:
+        raise DataError(f"{same[1]}: ambiguous, {option} also holds {same[0]} of the same name; keep one of them")
+    stem = Path(pair.name).name
+    raise DataError(f"{pair.pred}: no file named {' or '.join([stem, *(f'{stem}_{e}' for e in endings)])} in {option}")
 
 
 def _keyed(paths: Sequence[Path], task: str, option: str) -> dict[str, Path]:

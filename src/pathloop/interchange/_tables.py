@@ -12,7 +12,7 @@ from typing import Any
 from pathloop.core import DataError, atomic_path
 from pathloop.interchange._object_table import ObjectTable, SlideIdentity
 
-__all__ = ["ObjectRow", "object_rows", "read_objects_csv", "write_objects_csv"]
+__all__ = ["COLUMNS", "FIELDS", "ObjectRow", "object_rows", "read_objects_csv", "write_objects_csv"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ class ObjectRow:
     right_px: int
 
 
-_FIELDS = tuple(field.name for field in fields(ObjectRow))
-_COLUMNS = tuple("class" if name == "class_name" else name for name in _FIELDS)
+FIELDS = tuple(field.name for field in fields(ObjectRow))
+COLUMNS = tuple("class" if name == "class_name" else name for name in FIELDS)
 
 
 def object_rows(table: ObjectTable, slide: SlideIdentity) -> Iterator[ObjectRow]:
@@ -122,10 +122,10 @@ def write_objects_csv(path: Path, rows: Iterable[ObjectRow]) -> Path:
 
     If ``rows`` raises, the old file stays. Reading the file gives equal rows.
     """
-    values = attrgetter(*_FIELDS)
+    values = attrgetter(*FIELDS)
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(_COLUMNS)
+        writer.writerow(COLUMNS)
         writer.writerows([_cell(value) for value in values(row)] for row in rows)
     return path
 
@@ -151,9 +151,9 @@ def read_objects_csv(path: Path) -> Iterator[ObjectRow]:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream)
             header = next(reader, [])
-            if missing := [name for name in _COLUMNS if name not in header]:
+            if missing := [name for name in COLUMNS if name not in header]:
                 raise DataError(f"{path}: no object table, columns are missing: {', '.join(missing)}")
-            places = [header.index(name) for name in _COLUMNS]
+            places = [header.index(name) for name in COLUMNS]
             for cells in reader:
                 line = reader.line_num
                 if not cells:

@@ -4,10 +4,11 @@ Recipes are named by string and imported when they are asked for: ``RECIPES.reso
 """
 
 from pathloop.core import Registry
-from pathloop.learn._check_set import drawn_images, old_data
+from pathloop.learn._check_set import drawn_images, drawn_slide, old_data
 from pathloop.learn._config import AugmentConfig, DataConfig, FitConfig, TrainConfig
 from pathloop.learn._control import Wish, read_wish, write_wish
 from pathloop.learn._presets import COLON_LABELS
+from pathloop.learn._processes import is_first_process
 from pathloop.learn._scoring import ImageScores, owned_tasks, predicted, score_image
 from pathloop.learn._tune_config import RecipeName, TuneConfig, default_fit
 
@@ -25,6 +26,8 @@ __all__ = [
     "Wish",
     "default_fit",
     "drawn_images",
+    "drawn_slide",
+    "is_first_process",
     "old_data",
     "owned_tasks",
     "predicted",

@@ -10,7 +10,7 @@ from pathloop.learn._config import DataConfig
 from pathloop.learn._pool import IGNORE, WeightedImage
 from pathloop.synth import TISSUES, draw_colon
 
-__all__ = ["drawn_images", "old_data"]
+__all__ = ["drawn_images", "drawn_slide", "old_data"]
 
 CHECK_SEED, REPLAY_SEED = 770_000, 880_000
 CHECK_IMAGES, CHECK_PX = 6, 512
@@ -38,11 +38,12 @@ def drawn_images(labels: LabelSchema, um_per_px: float, *, replay: bool = False)
         Empty where drawings show none of the tasks.
     """
     n, side, seed = (REPLAY_IMAGES, REPLAY_PX, REPLAY_SEED) if replay else (CHECK_IMAGES, CHECK_PX, CHECK_SEED)
-    found = [_drawn(labels, um_per_px, side, seed + number) for number in range(n)]
+    found = [drawn_slide(labels, um_per_px, side, seed + number) for number in range(n)]
     return [image for image in found if image.labels or image.tissue is not None]
 
 
-def _drawn(labels: LabelSchema, um_per_px: float, side: int, seed: int) -> TrainingImage:
+def drawn_slide(labels: LabelSchema, um_per_px: float, side: int, seed: int) -> TrainingImage:
+    """A drawn square slide of ``side`` px with the exact truth of what it shows; one seed, one slide."""
     slide = draw_colon((side, side), um_per_px=um_per_px, seed=seed, outline=False)
     objects = {task.name: slide.labels[task.name] for task in labels.instance_tasks if task.name in slide.labels}
     tissue = None

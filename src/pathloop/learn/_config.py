@@ -192,6 +192,9 @@ class TrainConfig(StrictConfig):
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     init_from
         Model folder or known model's name to start from; None = random weights.
+    encoder_from
+        File of a ResNet18 or ResNet34 as torchvision keeps it (``.pth``, ``.safetensors``) to start the encoder from,
+        instead of ``init_from``.
     """
 
     name: str = "model"
@@ -209,6 +212,7 @@ class TrainConfig(StrictConfig):
     seed: int = Field(default=5, ge=0, lt=2**31)
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     init_from: str | None = None
+    encoder_from: Path | None = None
     fit: FitConfig = FitConfig()
     augment: AugmentConfig = AugmentConfig()
 
@@ -219,6 +223,8 @@ class TrainConfig(StrictConfig):
             raise ValueError(f"folds must lie in 0..{self.n_folds - 1}")
         if set(self.train_folds) & set(self.validation_folds):
             raise ValueError("train_folds and validation_folds must not share a fold")
+        if self.init_from is not None and self.encoder_from is not None:
+            raise ValueError("give init_from or encoder_from, not both: a model brings its encoder along")
         stride = self.network.total_stride
         if self.fit.patch_px % stride:
             raise ValueError(f"fit.patch_px must be a multiple of {stride}")

@@ -3,8 +3,9 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import torch
@@ -19,16 +20,17 @@ from pathloop.core import (
     RunCancelled,
     RunPaused,
     RunResumed,
-    StepDone,
     TrainingError,
 )
 from pathloop.learn._checkpoint import CHECKPOINT_NAME, RunState, load_checkpoint, save_checkpoint
 from pathloop.learn._config import FitConfig, TrainConfig
 from pathloop.learn._control import Wish
+from pathloop.learn._log_rows import is_flat, step_done
 from pathloop.learn._memory import HalvedSteps
 from pathloop.learn._parts import EVERYTHING, Phase, let_train, phase_at
+from pathloop.learn._ranks import Ranks
 from pathloop.learn._sampler import Batch, TaskSampler
-from pathloop.learn._step import choose_device, learning_rate, make_optimizer, set_rate
+from pathloop.learn._step import choose_device, make_optimizer, set_rate
 from pathloop.learn._weights import decay_at, update_average
 from pathloop.networks import keep_large_blocks
 from pathloop.networks.multitask import MultiTaskNetwork
@@ -38,8 +40,6 @@ __all__ = ["FitJob", "Metrics", "Steps", "config_key", "fit", "is_flat", "score_
 Metrics = dict[str, dict[str, float]]
 
 PAUSE_S = 0.2
-FLAT = 0.01
-"""A loss that falls by less than this share has come to rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +79,10 @@ class FitJob:
 class Steps(IterableDataset[Batch]):
     """Deals the steps from ``start`` on to the loader's workers in turn, so that they come back in order."""
 
-    def __init__(self, sampler: TaskSampler, start: int) -> None:
+    def __init__(self, sampler: TaskSampler, start: int, rank: int = 0) -> None:
         self.sampler = sampler
         self.start = start
+        self.rank = rank
 
     def __iter__(self) -> Iterator[Batch]:
         info = get_worker_info()
@@ -89,7 +90,7 @@ class Steps(IterableDataset[Batch]):
         if info is not None:
             cv2.setNumThreads(0)
         for step in range(self.start + first, self.sampler.config.fit.steps, stride):
-            yield self.sampler.batch(step)
+            yield self.sampler.batch(step, self.rank)
 
 
 def config_key(config: TrainConfig) -> str:
@@ -97,6 +98,10 @@ def config_key(config: TrainConfig) -> str:
     value = config.model_dump(mode="json", exclude={"output", "device", "summary", "name", "version"})
     for key in ("workers", "log_every", "checkpoint_every", "validate_every", "validation_images", "precision"):
         value["fit"].pop(key)
+    if config.encoder_from is None:  # as it was before there was this key
+        del value["encoder_from"]
+    else:
+        value["encoder_from"] = config.encoder_from.name
     for data in value["data"]:
         data.pop("path")
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
@@ -114,6 +119,7 @@ def score_of(metrics: Metrics) -> float | None:
 def fit(job: FitJob) -> Generator[Event, None, dict[str, Tensor] | None]:
     """Train until ``config.fit.steps``, resuming from the checkpoint in the output folder if there is one.
 
+    Of several processes that torchrun started, each takes batches of its own, and the first one validates and writes.
     Stops early where ``config.fit.patience`` says so, or the user wishes it.
 
     Yields
@@ -135,8 +141,8 @@ def fit(job: FitJob) -> Generator[Event, None, dict[str, Tensor] | None]:
         folder cannot be resumed.
     """
     keep_large_blocks()
-    config, network = job.config, job.network
-    device = choose_device(config.device)
+    config, network, ranks = job.config, job.network, Ranks.of_environment()
+    device = ranks.join(choose_device(config.device))
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if job.teacher is not None:
         job.teacher.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -150,37 +156,38 @@ def fit(job: FitJob) -> Generator[Event, None, dict[str, Tensor] | None]:
         state = load_checkpoint(checkpoint, state.config_key, network=network, optimizer=optimizer, average=average)
     diverged = False
     try:
-        is_over = yield from _run(job, state, optimizer, average)
+        is_over = yield from _run(job, state, optimizer, average, ranks)
     except TrainingError:
         diverged = True
         raise
     finally:
         if not diverged:
-            save_checkpoint(checkpoint, state, network=network, optimizer=optimizer, average=average)
+            _keep(job, state, optimizer, average, ranks)
+        ranks.leave()
     return (average or network.state_dict()) if is_over else None
 
 
 def _run(
-    job: FitJob, state: RunState, optimizer: torch.optim.Optimizer, average: dict[str, Tensor] | None
+    job: FitJob,
+    state: RunState,
+    optimizer: torch.optim.Optimizer,
+    average: dict[str, Tensor] | None,
+    ranks: Ranks,
 ) -> Generator[Event, None, bool]:
     config, network, fit_config = job.config, job.network, job.config.fit
     if _validation_is_due(state, fit_config):
         # the run stopped during this validation
-        yield _validate(job, state, average)
+        yield _validate(job, state, average, ranks)
     if state.stopped:
         return True
-    loader = DataLoader(Steps(job.sampler, state.step), batch_size=None, num_workers=fit_config.workers)
+    loader = DataLoader(Steps(job.sampler, state.step, ranks.rank), batch_size=None, num_workers=fit_config.workers)
     window: list[dict[str, float]] = []
     started, first, n_samples = time.monotonic(), state.step, 0
-    steps, phase = HalvedSteps(network, optimizer, fit_config, job.teacher), None
-
-    def keep() -> CheckpointSaved:
-        path = config.output / CHECKPOINT_NAME
-        save_checkpoint(path, state, network=network, optimizer=optimizer, average=average)
-        return CheckpointSaved(state.step, path)
+    keep = partial(_keep, job, state, optimizer, average, ranks)
+    steps, phase = HalvedSteps(network, optimizer, fit_config, job.teacher, ranks), None
 
     for batch in loader:
-        wish, rested = yield from _rest(job, keep)
+        wish, rested = yield from _rest(job, keep, ranks)
         started += rested
         if wish != "go on":
             yield _farewell(wish, state.step)
@@ -189,62 +196,69 @@ def _run(
             break
         if phase != (phase := phase_at(job.phases, batch.step / fit_config.steps)):
             let_train(network, phase.parts, statistics=phase.statistics)
+            steps.let_train_changed()
         # the seed of a step is its own, so dropout repeats when a run resumes
         torch.manual_seed(config.seed * 1_000_003 + batch.step)
         set_rate(optimizer, fit_config, batch.step)
         window.append((yield from steps(batch)))
         update_average(average or {}, network.state_dict(), decay_at(fit_config.ema, batch.step))
         state.step = batch.step + 1
-        n_samples += len(batch.images)
+        n_samples += len(batch.images) * ranks.size
         if state.step % fit_config.log_every == 0 or state.step == fit_config.steps:
+            window = ranks.gathered(window)
             elapsed = max(time.monotonic() - started, 1e-9)
             seconds = elapsed / (state.step - first)
-            done, window = _step_done(state.step, fit_config, window, rate=n_samples / elapsed, seconds=seconds), []
+            done, window = step_done(state.step, fit_config, window, rate=n_samples / elapsed, seconds=seconds), []
             state.losses.append(done.loss)
             yield done
         if _validation_is_due(state, fit_config):
-            yield _validate(job, state, average)
+            yield _validate(job, state, average, ranks)
             let_train(network, phase.parts, statistics=phase.statistics)
         if state.step % fit_config.checkpoint_every == 0:
             yield keep()
         if is_flat(state.losses, fit_config.patience) and state.step < fit_config.steps:
             yield Message(f"training ends after {state.step} steps: the loss no longer falls")
             break
-    yield from _ended(job, state, average)
+    yield from _ended(job, state, average, ranks)
     return True
+
+
+def _keep(
+    job: FitJob,
+    state: RunState,
+    optimizer: torch.optim.Optimizer,
+    average: dict[str, Tensor] | None,
+    ranks: Ranks,
+) -> CheckpointSaved:
+    path = job.config.output / CHECKPOINT_NAME
+    if ranks.is_first:
+        save_checkpoint(path, state, network=job.network, optimizer=optimizer, average=average)
+    return CheckpointSaved(state.step, path)
 
 
 def _farewell(wish: Wish, step: int) -> Event:
     return RunCancelled() if wish == "cancel" else Message(f"training ends after {step} steps, as asked for")
 
 
-def _rest(job: FitJob, keep: Callable[[], CheckpointSaved]) -> Generator[Event, None, tuple[Wish, float]]:
+def _rest(job: FitJob, keep: Callable[[], CheckpointSaved], ranks: Ranks) -> Generator[Event, None, tuple[Wish, float]]:
     """Wait while the user wants a pause; returns what is wanted then, and the seconds that passed."""
-    began, wish = time.monotonic(), job.wish()
+    began, wish = time.monotonic(), ranks.same(job.wish())
     if wish != "pause":
         return wish, 0.0
     yield keep()
     yield RunPaused()
-    while (wish := job.wish()) == "pause":
+    while (wish := ranks.same(job.wish())) == "pause":
         time.sleep(PAUSE_S)
     yield RunResumed()
     return wish, time.monotonic() - began
 
 
-def _ended(job: FitJob, state: RunState, average: dict[str, Tensor] | None) -> Iterator[Event]:
+def _ended(job: FitJob, state: RunState, average: dict[str, Tensor] | None, ranks: Ranks) -> Iterator[Event]:
     """Validate what a run that stopped early has come to; it will not train any more."""
     if state.step < job.config.fit.steps and not state.stopped:
         state.stopped = True
         if not state.history or state.history[-1]["step"] != state.step:
-            yield _validate(job, state, average)
-
-
-def is_flat(losses: Sequence[float], patience: int) -> bool:
-    """Whether the last ``patience`` losses are on average less than 1 % below as many before; never for 0."""
-    if patience == 0 or len(losses) < 2 * patience:
-        return False
-    before, last = _mean(losses[-2 * patience : -patience]), _mean(losses[-patience:])
-    return last > before - FLAT * abs(before)
+            yield _validate(job, state, average, ranks)
 
 
 def _validation_is_due(state: RunState, fit: FitConfig) -> bool:
@@ -252,26 +266,11 @@ def _validation_is_due(state: RunState, fit: FitConfig) -> bool:
     return not done and state.step > 0 and (state.step % fit.validate_every == 0 or state.step == fit.steps)
 
 
-def _step_done(step: int, fit: FitConfig, window: list[dict[str, float]], *, rate: float, seconds: float) -> StepDone:
-    tasks = sorted({task for row in window for task in row if task != "total"})
-    means = {task: _mean([row[task] for row in window if task in row]) for task in tasks}
-    return StepDone(
-        step=step,
-        n_steps=fit.steps,
-        loss=_mean([row["total"] for row in window]),
-        losses=means,
-        learning_rate=learning_rate(fit, step - 1),
-        samples_per_s=rate,
-        eta_s=seconds * (fit.steps - step),
-    )
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
-
-
-def _validate(job: FitJob, state: RunState, average: dict[str, Tensor] | None) -> Evaluated:
-    """Validate the averaged weights in place of the trained ones, then put these back."""
+def _validate(job: FitJob, state: RunState, average: dict[str, Tensor] | None, ranks: Ranks) -> Evaluated:
+    """Validate the averaged weights in place of the trained ones, then put these back; only the first process does."""
+    if not ranks.is_first:
+        state.history.append({"step": state.step})
+        return Evaluated(state.step, {}, is_best=False)
     network = job.network
     trained = {name: value.clone() for name, value in network.state_dict().items()} if average is not None else None
     if average is not None:

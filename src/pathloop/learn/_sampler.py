@@ -61,17 +61,27 @@ class TaskSampler:
         """Whether a segmentation batch comes next, and the task of each of its samples (p = 1 / T)."""
         pool, fit = self.pool, self.config.fit
         dense = bool(pool.dense_tasks) and (not pool.patch_tasks or rng.random() < fit.segmentation_share)
+        return dense, self._tasks(rng, dense=dense)
+
+    def _tasks(self, rng: np.random.Generator, *, dense: bool) -> list[str]:
+        pool, fit = self.pool, self.config.fit
         names = pool.dense_tasks if dense else pool.patch_tasks
         size = fit.batch if dense else fit.patch_batch
         # one cell of a task's own would leave its batch norm a single value
         if fit.batching == "fixed" or (not dense and self.config.has_one_cell):
-            return dense, [names[int(rng.integers(len(names)))]] * size
-        return dense, [names[int(index)] for index in rng.integers(len(names), size=size)]
+            return [names[int(rng.integers(len(names)))]] * size
+        return [names[int(index)] for index in rng.integers(len(names), size=size)]
 
-    def batch(self, step: int) -> Batch:
-        """The batch of a step, the same one whenever it is asked for."""
+    def batch(self, step: int, rank: int = 0) -> Batch:
+        """The batch of a step, the same one whenever it is asked for.
+
+        Of several processes that train together each has its own (``rank``), all of one super task.
+        """
         rng = np.random.default_rng([self.config.seed, step])
         dense, tasks = self.tasks_of_batch(rng)
+        if rank:
+            rng = np.random.default_rng([self.config.seed, step, rank])
+            tasks = self._tasks(rng, dense=dense)
         samples = [self._dense(task, rng) if dense else self._cells(task, rng) for task in tasks]
         return collate(step, samples)
 

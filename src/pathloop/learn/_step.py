@@ -10,6 +10,7 @@ from torch import Tensor
 from pathloop.core import TrainingError
 from pathloop.learn._config import FitConfig
 from pathloop.learn._losses import distillation, task_loss
+from pathloop.learn._ranks import Forward
 from pathloop.learn._sampler import Batch
 from pathloop.networks.hardware import cpu_has_bf16
 from pathloop.networks.multitask import MultiTaskNetwork
@@ -69,6 +70,7 @@ def train_step(
     *,
     teacher: MultiTaskNetwork | None = None,
     n_parts: int = 1,
+    forward: Forward | None = None,
 ) -> dict[str, float]:
     """One optimiser step; returns the loss of each task and their sum, "total".
 
@@ -84,6 +86,8 @@ def train_step(
     n_parts
         Parts that the batch goes through the network in, for less memory; gradients add up, batch norm sees each part
         by itself.
+    forward
+        As the network's own `forward_rows`, which None stands for; that of several processes averages gradients.
 
     Raises
     ------
@@ -95,7 +99,7 @@ def train_step(
     sums: dict[str, float] = {}
     for part in parted(batch, n_parts):
         share = len(part.images) / len(batch.images)
-        losses = _losses(network, part, fit, asked)
+        losses = _losses(network, part, fit, asked, forward or network.forward_rows)
         each = torch.stack(list(losses.values()))
         total = each.sum() * share
         # one copy from the device a part
@@ -128,7 +132,7 @@ def parted(batch: Batch, n_parts: int) -> list[Batch]:
 
 
 def _losses(
-    network: MultiTaskNetwork, batch: Batch, fit: FitConfig, teacher: MultiTaskNetwork | None
+    network: MultiTaskNetwork, batch: Batch, fit: FitConfig, teacher: MultiTaskNetwork | None, forward: Forward
 ) -> dict[str, Tensor]:
     device = next(network.parameters()).device
     x = torch.from_numpy(batch.images).to(device, non_blocking=True).permute(0, 3, 1, 2)
@@ -141,7 +145,7 @@ def _losses(
         for task in dict.fromkeys((*owned, *left))
     }
     with precision_scope(fit.precision, device):
-        logits = network.forward_rows(x, rows)
+        logits = forward(x, rows)
     losses: dict[str, Tensor] = {}
     for task, index in owned.items():
         value = logits[task] if rows[task] is not None or len(index) == size else logits[task][index]

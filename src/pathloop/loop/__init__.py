@@ -10,6 +10,7 @@ from pathloop.loop._composition import (
     composition,
     write_composition_csv,
 )
+from pathloop.loop._doctor import Check, check_up
 from pathloop.loop._export import EXPORT_FORMATS, ExportRequest, export
 from pathloop.loop._find_project import ProposedProject, RecentProjects, find_project, propose_project
 from pathloop.loop._frames import FIRST_PREVIEW_ID, ObjectFrame, changed_frame, read_frame
@@ -34,6 +35,7 @@ __all__ = [
     "PREVIEW_SLOTS",
     "RESULT_FOLDER",
     "SLOT_IDS",
+    "Check",
     "Composition",
     "ExportRequest",
     "MapsRequest",
@@ -51,6 +53,7 @@ __all__ = [
     "WorkerClient",
     "assemble",
     "changed_frame",
+    "check_up",
     "choose_tasks",
     "composition",
     "core_size",

@@ -13,18 +13,23 @@ from numpy.typing import NDArray
 
 from pathloop.core import Event, JobFinished, Message, ProjectError, Rect, StageProgress, UsageError, write_json
 from pathloop.interchange import (
+    DESCRIBED_OBJECTS,
+    ObjectRow,
     ObjectTable,
     OutlinedObject,
     SlideIdentity,
+    check_parquet,
     object_rows,
     outlined_objects,
     write_geojson,
     write_labels_zarr,
     write_objects_csv,
+    write_objects_parquet,
 )
 from pathloop.interchange.training import SplitPlan, TrainingFlavour, TrainingRegion, write_training_set
 from pathloop.loop._export_training import is_for_training, read_patients, training_regions
 from pathloop.loop._final_set import FinalSet
+from pathloop.loop._overview import overview
 from pathloop.loop._tissue_pixels import tissue_codes
 from pathloop.loop._tissue_regions import tissue_regions
 from pathloop.rasters import LabelPyramid, write_tiff_pyramid
@@ -32,8 +37,8 @@ from pathloop.store import OBJECT_STATES, Project, SlideRecord, TissueMap
 
 __all__ = ["EXPORT_FORMATS", "ExportRequest", "export"]
 
-ExportFormat = Literal["labels-tiff", "labels-zarr", "geojson", "csv", "training"]
-EXPORT_FORMATS: tuple[ExportFormat, ...] = ("labels-tiff", "labels-zarr", "geojson", "csv", "training")
+ExportFormat = Literal["labels-tiff", "labels-zarr", "geojson", "csv", "parquet", "training"]
+EXPORT_FORMATS: tuple[ExportFormat, ...] = ("labels-tiff", "labels-zarr", "geojson", "csv", "parquet", "training")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +93,14 @@ def export(request: ExportRequest) -> Generator[Event]:
         If the project holds nothing to export, an interrupted run left a slide half replaced, or the output cannot
         be written.
     UsageError
-        If the region of interest lies outside a slide, or the format is unknown.
+        If the region of interest lies outside a slide, the format is unknown, or its library is not installed.
     """
     if request.format not in EXPORT_FORMATS:
         raise UsageError(f"unknown format {request.format!r}; known: {', '.join(EXPORT_FORMATS)}")
     if request.final and (request.format != "training" or request.slide_id or request.roi):
         raise UsageError("--final is for --format training and the whole project: leave out --slide and --roi")
+    if request.format == "parquet":
+        check_parquet()
     written: list[str] = []
     if request.output.resolve().is_relative_to(request.project.resolve()):
         raise UsageError(f"{request.output}: lies inside the project; name a folder outside it with -o")
@@ -111,9 +118,7 @@ def export(request: ExportRequest) -> Generator[Event]:
             yield from (_final if request.final else _training)(project, segmented, request)
             return
         for record in segmented:
-            files = {"labels-zarr": _labels_zarr, "labels-tiff": _labels, "geojson": _geojson, "csv": _csv}[
-                request.format
-            ](project, record, request)
+            files = _WRITERS[request.format](project, record, request)
             with _writing(request.output):
                 for stage, path in files:
                     written.append(path.name)
@@ -174,11 +179,20 @@ def _labels(project: Project, record: SlideRecord, request: ExportRequest) -> It
 def _labels_zarr(project: Project, record: SlideRecord, request: ExportRequest) -> Iterator[tuple[str, Path]]:
     window = _window(record, request.roi)
     path = request.output / f"{record.slide_id}.ome.zarr"
-    layers = {
-        task: partial(_ids, project.labels(record.slide_id, task), window) for task in project.tasks(record.slide_id)
-    }
+    tasks = project.tasks(record.slide_id)
+    layers = {task: partial(_ids, project.labels(record.slide_id, task), window) for task in tasks}
+    few = [task for task in tasks if project.counts(record.slide_id, task).total <= DESCRIBED_OBJECTS]
+    described = {table.task: table for task in few for table in _task_tables(project, record, task, request.roi)}
     if layers:
-        write_labels_zarr(path, layers, shape=window.shape, um_per_px=record.scale, origin=(window.y, window.x))
+        write_labels_zarr(
+            path,
+            layers,
+            shape=window.shape,
+            um_per_px=record.scale,
+            origin=(window.y, window.x),
+            objects=described,
+            picture=overview(record, window),
+        )
         yield "labels", path
 
 
@@ -234,12 +248,17 @@ def _identity(project: Project, record: SlideRecord) -> SlideIdentity:
 
 def _tables(project: Project, record: SlideRecord, roi: Rect | None) -> Iterator[ObjectTable]:
     for task in project.tasks(record.slide_id):
-        states = project.object_states(record.slide_id, task)
-        names = np.array(OBJECT_STATES)[states.states]
-        for part in project.iter_objects(record.slide_id, task, area=roi):
-            rows = np.searchsorted(states.ids, part.ids)
-            classes = project.classes(task)
-            yield ObjectTable(task, part, classes, states=names[rows], locked=states.locked[rows])
+        yield from _task_tables(project, record, task, roi)
+
+
+def _task_tables(project: Project, record: SlideRecord, task: str, roi: Rect | None) -> Iterator[ObjectTable]:
+    states = project.object_states(record.slide_id, task)
+    names = np.array(OBJECT_STATES)
+    for part in project.iter_objects(record.slide_id, task, area=roi):
+        rows = np.searchsorted(states.ids, part.ids)
+        yield ObjectTable(
+            task, part, project.classes(task), states=names[states.states[rows]], locked=states.locked[rows]
+        )
 
 
 def _geojson(project: Project, record: SlideRecord, request: ExportRequest) -> Iterator[tuple[str, Path]]:
@@ -257,9 +276,18 @@ def _geojson(project: Project, record: SlideRecord, request: ExportRequest) -> I
 
 
 def _csv(project: Project, record: SlideRecord, request: ExportRequest) -> Iterator[tuple[str, Path]]:
+    path = request.output / f"{record.slide_id}_objects.csv"
+    yield "object table", write_objects_csv(path, _rows(project, record, request))
+
+
+def _parquet(project: Project, record: SlideRecord, request: ExportRequest) -> Iterator[tuple[str, Path]]:
+    path = request.output / f"{record.slide_id}_objects.parquet"
+    yield "object table", write_objects_parquet(path, _rows(project, record, request))
+
+
+def _rows(project: Project, record: SlideRecord, request: ExportRequest) -> Iterator[ObjectRow]:
     identity = _identity(project, record)
-    rows = chain.from_iterable(object_rows(table, identity) for table in _tables(project, record, request.roi))
-    yield "object table", write_objects_csv(request.output / f"{record.slide_id}_objects.csv", rows)
+    return chain.from_iterable(object_rows(table, identity) for table in _tables(project, record, request.roi))
 
 
 _WRITERS: dict[str, Callable[[Project, SlideRecord, ExportRequest], Iterator[tuple[str, Path]]]] = {
@@ -267,4 +295,5 @@ _WRITERS: dict[str, Callable[[Project, SlideRecord, ExportRequest], Iterator[tup
     "labels-zarr": _labels_zarr,
     "geojson": _geojson,
     "csv": _csv,
+    "parquet": _parquet,
 }

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pathloop.core import Message, Rect, SlideError, UnknownScaleError, UsageError
 from pathloop.networks import ModelCard
-from pathloop.predict import EngineChoice, TileJob, tiles_to_run
+from pathloop.predict import PATCH_CORE_PX, PATCH_MARGIN_PX, EngineChoice, TileJob, tiles_to_run
 from pathloop.slides import Slide, tissue_mask
 
 __all__ = ["DEFAULT_TILE_PX", "check_slide", "choose_tasks", "core_size", "empty_run_warning", "plan_job"]
@@ -65,7 +65,7 @@ def plan_job(
     UsageError
         If a task is unknown, the region lies outside the slide, or the tile size does not fit.
     """
-    wanted, core_px = choose_tasks(tasks, card), core_size(tile_px, card)
+    wanted, core_px = choose_tasks(tasks, card), core_size(tile_px, card, patchwise=choice.patchwise)
     region, messages = check_slide(slide, card, roi=roi, force=force)
     tissue = tissue_mask(slide) if use_tissue_mask else None
     if tissue is not None and not tissue.mask.any():
@@ -105,16 +105,21 @@ def choose_tasks(wanted: Sequence[str] | None, card: ModelCard) -> tuple[str, ..
     return tuple(task for task in card.labels.names if task in needed)
 
 
-def core_size(tile_px: int, card: ModelCard) -> int:
+def core_size(tile_px: int, card: ModelCard, *, patchwise: bool = False) -> int:
     """What is left of an input tile inside the margin, in whole tissue cells.
 
     Raises
     ------
     UsageError
-        If nothing is left, or the tile is too large.
+        If nothing is left, the tile is too large, or the model cannot be run patch by patch.
     """
     cell = card.architecture.cell_px
-    margin = -(-card.margin_px // cell) * cell
+    margin = PATCH_MARGIN_PX if patchwise else -(-card.margin_px // cell) * cell
+    if patchwise and cell != PATCH_CORE_PX:
+        raise UsageError(
+            f"model {card.name!r} cannot be run patchwise: its tissue cells are {cell} px wide,"
+            f" those of the published network {PATCH_CORE_PX}"
+        )
     if tile_px > MAX_TILE_PX:
         raise UsageError(f"tiles of {tile_px} px are more than fits in memory; use at most {MAX_TILE_PX}")
     core = (tile_px - 2 * margin) // cell * cell

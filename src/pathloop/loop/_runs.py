@@ -26,6 +26,7 @@ def run_parameters(job: TileJob) -> dict[str, Any]:
         "tissue_map": job.patch_task is not None,
         "core_px": job.core_px,
         "margin_px": job.margin_px,
+        "srgb": job.slide.is_srgb,
         "n_tiles": len(tiles_to_run(job)),
     }
 

@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pathloop.core import Event, JobFinished, Message, Rect, UsageError
@@ -44,8 +44,12 @@ class SegmentRequest:
         Side of a network input tile, margin included.
     force
         Run although the slide is far coarser than the model.
+    to_srgb
+        Convert the slides' colours to sRGB by their ICC profiles.
     engine, precision
         Overrule the choice of engine; None = choose.
+    patchwise
+        Patches of 448 px of which the central 144 px are kept, as the published pipeline runs: for comparison.
     """
 
     slides: tuple[Path, ...]
@@ -58,8 +62,10 @@ class SegmentRequest:
     use_tissue_mask: bool = True
     tile_px: int = DEFAULT_TILE_PX
     force: bool = False
+    to_srgb: bool = False
     engine: str | None = None
     precision: str | None = None
+    patchwise: bool = False
 
 
 def segment(request: SegmentRequest) -> Generator[Event]:
@@ -81,12 +87,13 @@ def segment(request: SegmentRequest) -> Generator[Event]:
     card = read_card(folder)
     tasks = choose_tasks(request.tasks, card)
     choice = choose_engine(request.device, engine=request.engine, precision=request.precision)
-    core_size(request.tile_px, card)
+    choice = replace(choice, patchwise=request.patchwise)
+    core_size(request.tile_px, card, patchwise=request.patchwise)
     if not request.slides:
         raise UsageError("name at least one slide")
     told: list[Message] = []
     for path in request.slides:
-        with open_slide(path, um_per_px=request.um_per_px) as slide:
+        with open_slide(path, um_per_px=request.um_per_px, to_srgb=request.to_srgb) as slide:
             _, messages = check_slide(slide, card, roi=request.roi, force=request.force)
         yield from messages
         told += messages
@@ -94,7 +101,7 @@ def segment(request: SegmentRequest) -> Generator[Event]:
     slide_ids: list[str] = []
     with _opened(request.project) as project:
         for path in request.slides:
-            with open_slide(path, um_per_px=request.um_per_px) as slide:
+            with open_slide(path, um_per_px=request.um_per_px, to_srgb=request.to_srgb) as slide:
                 job, messages = _planned(slide, card, request, choice)
                 yield from (message for message in messages if message not in told)
                 slide_id = _record_slide(project, slide)

@@ -1,11 +1,14 @@
 """Metrics of segmentation and detection: numpy in, frozen dataclasses out."""
 
 from pathloop.metrics._agreement import DetectionAgreement, Kappa, cohen_kappa, detection_agreement
+from pathloop.metrics._aji import AggregatedJaccard, aggregated_jaccard
 from pathloop.metrics._bootstrap import Interval, bootstrap_gain, bootstrap_score
-from pathloop.metrics._calibration import Reliability, reliability
+from pathloop.metrics._calibration import Reliability, pixel_reliability, reliability
+from pathloop.metrics._class_reports import ClassEvaluation, ClassScores, score_classes
 from pathloop.metrics._classes import (
     MultiClassPanoptic,
     average_precision,
+    class_average_precision,
     class_f1,
     class_panoptic,
     multi_class_panoptic,
@@ -22,27 +25,30 @@ from pathloop.metrics._objects import (
 )
 from pathloop.metrics._pixels import ClassConfusion, PixelCounts, class_confusion, pixel_counts
 from pathloop.metrics._points import DEFAULT_RADIUS_PX, PointMatches, label_centroids, match_points
+from pathloop.metrics._ranked import FROC_RATES, Froc, RankedDetections, rank_objects, rank_points
 from pathloop.metrics._reports import (
-    ClassEvaluation,
-    ClassScores,
     ObjectEvaluation,
     ObjectScores,
     ObjectSummary,
     PointEvaluation,
     PointScores,
-    score_classes,
     score_objects,
     score_points,
     summarise_objects,
 )
+from pathloop.metrics._score_counts import ScoreCounts, count_scores
+from pathloop.metrics._typed import TypedScores, TypeSummary, score_typed_objects, score_typed_points, summarise_types
 
 __all__ = [
     "DEFAULT_RADIUS_PX",
+    "FROC_RATES",
+    "AggregatedJaccard",
     "ClassConfusion",
     "ClassEvaluation",
     "ClassScores",
     "DetectionAgreement",
     "DetectionCounts",
+    "Froc",
     "Interval",
     "Kappa",
     "MultiClassPanoptic",
@@ -57,14 +63,21 @@ __all__ = [
     "PointEvaluation",
     "PointMatches",
     "PointScores",
+    "RankedDetections",
     "Reliability",
+    "ScoreCounts",
+    "TypeSummary",
+    "TypedScores",
+    "aggregated_jaccard",
     "average_precision",
     "bootstrap_gain",
     "bootstrap_score",
+    "class_average_precision",
     "class_confusion",
     "class_f1",
     "class_panoptic",
     "cohen_kappa",
+    "count_scores",
     "detection_agreement",
     "glas_f1",
     "glas_object_dice",
@@ -76,9 +89,15 @@ __all__ = [
     "object_dice",
     "panoptic_counts",
     "pixel_counts",
+    "pixel_reliability",
+    "rank_objects",
+    "rank_points",
     "reliability",
     "score_classes",
     "score_objects",
     "score_points",
+    "score_typed_objects",
+    "score_typed_points",
     "summarise_objects",
+    "summarise_types",
 ]

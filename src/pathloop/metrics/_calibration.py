@@ -1,5 +1,6 @@
 """Whether confidences are what they say: of what is called 80 % sure, 80 % should be right."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,10 +9,13 @@ from numpy.typing import NDArray
 
 from pathloop.metrics._ratios import ratio
 
-__all__ = ["Reliability", "reliability"]
+__all__ = ["Reliability", "pixel_reliability", "reliability"]
 
 N_BINS = 15
-"""Guo et al. 2017."""
+"""Guo et al. 2017, *On calibration of modern neural networks*, ICML."""
+
+# Pixels looked at in one go, so that a slide's confidences are never in memory as float64.
+_BLOCK_PX = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +39,24 @@ class Reliability:
     confidence: NDArray[np.float64]
     accuracy: NDArray[np.float64]
     brier: float
+
+    @classmethod
+    def pooled(cls, parts: Sequence["Reliability"]) -> "Reliability":
+        """The diagram of the elements of several ones.
+
+        Raises
+        ------
+        ValueError
+            If there is none, or their bins differ.
+        """
+        if not parts or any(not np.array_equal(part.edges, parts[0].edges) for part in parts):
+            raise ValueError("reliability is pooled over at least one diagram, all with the same bins")
+        counts = np.sum([part.counts for part in parts], axis=0)
+        with np.errstate(invalid="ignore"):
+            confidence = np.nansum([part.counts * part.confidence for part in parts], axis=0) / counts
+            accuracy = np.nansum([part.counts * part.accuracy for part in parts], axis=0) / counts
+        brier = ratio(sum(part.n * part.brier for part in parts if part.n), int(counts.sum()))
+        return cls(parts[0].edges, counts, confidence, accuracy, brier)
 
     @property
     def n(self) -> int:
@@ -88,3 +110,35 @@ def reliability(confidence: NDArray[Any], right: NDArray[Any], *, n_bins: int = 
         mean = np.bincount(place, values, minlength=n_bins) / counts
         accuracy = np.bincount(place, hits, minlength=n_bins) / counts
     return Reliability(edges, counts, mean, accuracy, ratio(float(((values - hits) ** 2).sum()), len(values)))
+
+
+def pixel_reliability(
+    pred: NDArray[Any], truth: NDArray[Any], confidence: NDArray[Any], *, n_bins: int = N_BINS
+) -> Reliability:
+    """Compare confidences of predicted class codes with how often the codes are right.
+
+    Pixels whose predicted or true code is 0 are left out, as in `class_confusion`.
+
+    Parameters
+    ----------
+    pred, truth
+        (H, W) integer images of class codes, of one shape.
+    confidence
+        (H, W) 0..1: how sure the model is of the predicted code; what it is at left-out pixels does not matter.
+    n_bins
+        Bins between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, or a confidence that counts is outside 0..1.
+    """
+    if not pred.shape == truth.shape == confidence.shape or pred.ndim != 2:
+        raise ValueError(f"shapes differ: {pred.shape}, {truth.shape} and {confidence.shape}")
+    step = max(1, _BLOCK_PX // max(1, pred.shape[1]))
+    parts = []
+    for top in range(0, max(1, pred.shape[0]), step):
+        found, true = pred[top : top + step], truth[top : top + step]
+        seen = (found > 0) & (true > 0)
+        parts.append(reliability(confidence[top : top + step][seen], (found == true)[seen], n_bins=n_bins))
+    return Reliability.pooled(parts)

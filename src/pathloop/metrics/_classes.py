@@ -14,7 +14,14 @@ from pathloop.metrics._objects import DetectionCounts, PanopticCounts, match_obj
 from pathloop.metrics._ratios import mean_defined
 from pathloop.rasters import OverlapTable
 
-__all__ = ["MultiClassPanoptic", "average_precision", "class_f1", "class_panoptic", "multi_class_panoptic"]
+__all__ = [
+    "MultiClassPanoptic",
+    "average_precision",
+    "class_average_precision",
+    "class_f1",
+    "class_panoptic",
+    "multi_class_panoptic",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +131,7 @@ def class_f1(pred_classes: NDArray[Any], truth_classes: NDArray[Any], *, n_class
     return tuple(DetectionCounts(int(a), int(b), int(c)).f1 for a, b, c in zip(tp, fp, fn, strict=True))
 
 
-def average_precision(scores: NDArray[Any], positive: NDArray[Any]) -> float:
+def average_precision(scores: NDArray[Any], positive: NDArray[Any], *, n_positive: int | None = None) -> float:
     """AP = sum over thresholds of (Re_n - Re_{n-1}) Pr_n, without interpolation; equal scores share a threshold.
 
     Parameters
@@ -133,6 +140,9 @@ def average_precision(scores: NDArray[Any], positive: NDArray[Any]) -> float:
         (N,) confidence that an element is of the class.
     positive
         (N,) bool: whether it is.
+    n_positive
+        What recall is a share of, where positives may be missing from the elements (true objects that no detection
+        found); None = the positive elements.
 
     Returns
     -------
@@ -142,14 +152,41 @@ def average_precision(scores: NDArray[Any], positive: NDArray[Any]) -> float:
     scores, positive = np.asarray(scores, np.float64), np.asarray(positive, bool)
     if scores.shape != positive.shape or scores.ndim != 1 or np.isnan(scores).any():
         raise ValueError(f"one finite score an element is needed: {scores.shape} and {positive.shape}")
-    if not positive.any():
-        return float("nan")
+    n_positive = int(positive.sum()) if n_positive is None else n_positive
+    if n_positive < positive.sum():
+        raise ValueError(f"{int(positive.sum())} elements are positive, more than all {n_positive}")
+    if n_positive == 0 or len(scores) == 0:
+        return 0.0 if n_positive else float("nan")
     order = np.argsort(-scores, kind="stable")
     last_of_ties = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
     tp = np.cumsum(positive[order])[last_of_ties]
     precision = tp / (last_of_ties + 1)
-    recall = tp / positive.sum()
+    recall = tp / n_positive
     return float((np.diff(recall, prepend=0.0) * precision).sum())
+
+
+def class_average_precision(probabilities: NDArray[Any], truth_classes: NDArray[Any]) -> tuple[float, ...]:
+    """AP of each class, one against the rest; mAP is the mean of those that are defined.
+
+    Parameters
+    ----------
+    probabilities
+        (N, C) score of every element for each class.
+    truth_classes
+        (N,) integer codes 1 .. C of the same elements; 0 = not known, left out.
+
+    Returns
+    -------
+    ap
+        One value a class, 0..1; NaN where the truth does not hold the class.
+    """
+    scores, truth = np.asarray(probabilities, np.float64), np.asarray(truth_classes)
+    if scores.ndim != 2 or truth.shape != scores.shape[:1]:
+        raise ValueError(f"one row of scores an element is needed: {scores.shape} and {truth.shape}")
+    n_classes = scores.shape[1]
+    known = _checked(truth, n_classes) > 0
+    scores, truth = scores[known], truth[known]
+    return tuple(average_precision(scores[:, code - 1], truth == code) for code in range(1, n_classes + 1))
 
 
 def _checked(codes: NDArray[Any], n_classes: int) -> NDArray[Any]:

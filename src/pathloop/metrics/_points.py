@@ -57,9 +57,7 @@ def match_points(pred: NDArray[Any], truth: NDArray[Any], *, radius_px: float = 
         If the radius is not a positive number or the points are not (N, 2).
     """
     pred, truth = _as_points(pred), _as_points(truth)
-    if not (np.isfinite(radius_px) and radius_px > 0):
-        raise ValueError(f"the radius must be a positive number of pixels, got {radius_px}")
-    rows, columns = _assign(_near_pairs(pred, truth, radius_px), radius_px)
+    rows, columns = _assign(near_pairs(pred, truth, radius_px), radius_px)
     order = np.argsort(rows)
     rows, columns = rows[order], columns[order]
     return PointMatches(
@@ -111,8 +109,11 @@ def _as_points(points: NDArray[Any]) -> NDArray[np.float64]:
     return points
 
 
-def _near_pairs(pred: NDArray[np.float64], truth: NDArray[np.float64], radius_px: float) -> coo_array:
+def near_pairs(pred: NDArray[Any], truth: NDArray[Any], radius_px: float) -> coo_array:
     """(N, M) sparse matrix of 1 + distance for all pairs within the radius."""
+    pred, truth = _as_points(pred), _as_points(truth)
+    if not (np.isfinite(radius_px) and radius_px > 0):
+        raise ValueError(f"the radius must be a positive number of pixels, got {radius_px}")
     if len(pred) == 0 or len(truth) == 0:
         return coo_array((len(pred), len(truth)))
     found = KDTree(pred).sparse_distance_matrix(KDTree(truth), radius_px, output_type="ndarray")

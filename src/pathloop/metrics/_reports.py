@@ -10,22 +10,23 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from pathloop.metrics._aji import AggregatedJaccard, aggregated_jaccard
+from pathloop.metrics._calibration import Reliability
 from pathloop.metrics._glas import ObjectHausdorffSums, glas_f1, glas_object_dice, glas_object_hausdorff
 from pathloop.metrics._objects import DetectionCounts, ObjectDiceSums, PanopticCounts, panoptic_counts
-from pathloop.metrics._pixels import ClassConfusion, PixelCounts, class_confusion
+from pathloop.metrics._pixels import PixelCounts
 from pathloop.metrics._points import match_points
+from pathloop.metrics._ranked import RankedDetections
 from pathloop.metrics._ratios import mean_defined
-from pathloop.rasters import overlap_table
+from pathloop.metrics._typed import TypedScores
+from pathloop.rasters import OverlapTable, overlap_table
 
 __all__ = [
-    "ClassEvaluation",
-    "ClassScores",
     "ObjectEvaluation",
     "ObjectScores",
     "ObjectSummary",
     "PointEvaluation",
     "PointScores",
-    "score_classes",
     "score_objects",
     "score_points",
     "summarise_objects",
@@ -50,6 +51,12 @@ class ObjectScores:
         Sums of the object Dice; ``object_dice.value`` is the image's.
     hausdorff
         Sums of the object Hausdorff distance; None where it was not asked for.
+    aji
+        Sums of the aggregated Jaccard index.
+    typed
+        What goes by class; None where classes are not known.
+    ranked, calibration
+        Matches by confidence, and whether confidences are how often objects are right; None where unknown.
     """
 
     name: str
@@ -57,7 +64,11 @@ class ObjectScores:
     objects: PanopticCounts
     glas_detection: DetectionCounts
     object_dice: ObjectDiceSums
+    aji: AggregatedJaccard
     hausdorff: ObjectHausdorffSums | None = None
+    typed: TypedScores | None = None
+    ranked: RankedDetections | None = None
+    calibration: Reliability | None = None
 
     @property
     def n_pred(self) -> int:
@@ -82,7 +93,7 @@ class ObjectSummary:
         Means over images of the pixel metrics.
     conformity_failures
         Images with foreground but none in common: conformity has no value there.
-    object_dice, pq
+    object_dice, pq, aji, pixel_accuracy
         Means over images.
     detection
         Counts at IoU > 0.5 pooled over images: F1, precision, recall.
@@ -90,6 +101,8 @@ class ObjectSummary:
         PQ, DQ, SQ from the pooled counts.
     pixels_pooled
         Dice, ... from the pooled pixels.
+    aji_pooled
+        From the pooled intersections and unions.
     glas_detection, glas_object_dice, glas_hausdorff
         The GlaS challenge's definitions, pooled as the challenge pools them; the last is None where not asked for.
     """
@@ -104,9 +117,12 @@ class ObjectSummary:
     conformity_failures: int
     object_dice: float
     pq: float
+    aji: float
+    pixel_accuracy: float
     detection: DetectionCounts
     panoptic_pooled: PanopticCounts
     pixels_pooled: PixelCounts
+    aji_pooled: AggregatedJaccard
     glas_detection: DetectionCounts
     glas_object_dice: ObjectDiceSums
     glas_hausdorff: ObjectHausdorffSums | None
@@ -136,11 +152,16 @@ class PointScores:
         Found, invented and missed points.
     distance_px_sum
         Sum of the distances of the matched pairs.
+    typed, ranked, calibration
+        As in `ObjectScores`.
     """
 
     name: str
     detection: DetectionCounts
     distance_px_sum: float
+    typed: TypedScores | None = None
+    ranked: RankedDetections | None = None
+    calibration: Reliability | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,39 +182,14 @@ class PointEvaluation:
         return mean_defined(row.detection.f1 for row in self.images)
 
 
-@dataclass(frozen=True, slots=True)
-class ClassScores:
-    """One image of class codes."""
-
-    name: str
-    confusion: ClassConfusion
-
-
-@dataclass(frozen=True, slots=True)
-class ClassEvaluation:
-    """Rows of all images of class codes."""
-
-    images: tuple[ClassScores, ...]
-
-    @property
-    def pooled(self) -> ClassConfusion:
-        """Confusion over all images."""
-        return ClassConfusion.pooled([row.confusion for row in self.images])
-
-    @property
-    def mean_dice(self) -> float:
-        """Mean over classes of the pooled Dice; classes that occur nowhere are left out."""
-        pooled = self.pooled
-        return mean_defined(pooled.of_class(code).dice for code in pooled.codes)
-
-    @property
-    def mean_jaccard(self) -> float:
-        """Mean over classes of the pooled Jaccard index; classes that occur nowhere are left out."""
-        pooled = self.pooled
-        return mean_defined(pooled.of_class(code).jaccard for code in pooled.codes)
-
-
-def score_objects(pred: NDArray[Any], truth: NDArray[Any], *, name: str = "", hausdorff: bool = False) -> ObjectScores:
+def score_objects(
+    pred: NDArray[Any],
+    truth: NDArray[Any],
+    *,
+    name: str = "",
+    hausdorff: bool = False,
+    table: OverlapTable | None = None,
+) -> ObjectScores:
     """Score one predicted label image.
 
     Parameters
@@ -204,19 +200,22 @@ def score_objects(pred: NDArray[Any], truth: NDArray[Any], *, name: str = "", ha
         Which image, for the row.
     hausdorff
         Also compute the object Hausdorff distance, by far the slowest part.
+    table
+        Their overlaps, if at hand.
 
     Raises
     ------
     UsageError
         If the images are no label images or differ in shape.
     """
-    table = overlap_table(pred, truth)
+    table = overlap_table(pred, truth) if table is None else table
     return ObjectScores(
         name=name,
         pixels=PixelCounts.of_table(table),
         objects=panoptic_counts(table),
         glas_detection=glas_f1(table),
         object_dice=glas_object_dice(table),
+        aji=aggregated_jaccard(table),
         hausdorff=glas_object_hausdorff(pred, truth, table=table) if hausdorff else None,
     )
 
@@ -225,11 +224,6 @@ def score_points(pred: NDArray[Any], truth: NDArray[Any], *, radius_px: float, n
     """Score predicted centres, (N, 2) (y, x), against annotated ones, (M, 2)."""
     matches = match_points(pred, truth, radius_px=radius_px)
     return PointScores(name, matches.counts, float(matches.distances_px.sum()))
-
-
-def score_classes(pred: NDArray[Any], truth: NDArray[Any], *, name: str = "") -> ClassScores:
-    """Score one image of class codes, (H, W); code 0 (not run, not annotated) is left out on either side."""
-    return ClassScores(name, class_confusion(pred, truth))
 
 
 def summarise_objects(images: Sequence[ObjectScores]) -> ObjectSummary:
@@ -248,9 +242,13 @@ def summarise_objects(images: Sequence[ObjectScores]) -> ObjectSummary:
         conformity_failures=sum(counts.is_failure for counts in pixels),
         object_dice=mean_defined(row.object_dice.value for row in images),
         pq=mean_defined(row.objects.pq for row in images),
+        aji=mean_defined(row.aji.value for row in images),
+        # of an image that is empty in both it is 1, which says nothing of objects
+        pixel_accuracy=mean_defined(counts.accuracy for counts in pixels if not counts.is_empty),
         detection=panoptic.detection,
         panoptic_pooled=panoptic,
         pixels_pooled=sum(pixels, PixelCounts(0, 0, 0, 0)),
+        aji_pooled=sum((row.aji for row in images), AggregatedJaccard(0, 0)),
         glas_detection=sum((row.glas_detection for row in images), DetectionCounts(0, 0, 0)),
         glas_object_dice=sum((row.object_dice for row in images), ObjectDiceSums(0.0, 0.0, 0, 0)),
         glas_hausdorff=sum(hausdorff, ObjectHausdorffSums(0.0, 0.0, 0, 0, 0)) if hausdorff else None,

@@ -1,5 +1,6 @@
 """Model cards: everything about a model but its numbers. Imports no torch."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ CARD_NAME = "model.json"
 WEIGHTS_NAME = "weights.safetensors"
 DEFAULT_MODEL = "fast"
 FORMAT = 1
+_NON_COMMERCIAL = re.compile(r"\bNC\b|non-?commercial|research (use |purposes )?only", re.IGNORECASE)
 
 
 class DataSource(StrictConfig):
@@ -91,6 +93,11 @@ class ModelCard(StrictConfig):
     training: dict[str, Any] = Field(default_factory=dict)
     parent: str | None = None
     checksum: str = ""
+
+    @property
+    def is_research_only(self) -> bool:
+        """Whether the licence forbids commercial use."""
+        return _NON_COMMERCIAL.search(self.licence) is not None
 
 
 def read_card(folder: Path) -> ModelCard:

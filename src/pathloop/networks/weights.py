@@ -14,18 +14,25 @@ from pathloop.networks.multitask import InferenceNetwork, MultiTaskNetwork
 __all__ = ["load_model", "save_model", "traceable"]
 
 
-def save_model(folder: Path, network: MultiTaskNetwork, card: ModelCard) -> ModelCard:
+def save_model(folder: Path, network: MultiTaskNetwork, card: ModelCard, *, half: bool = True) -> ModelCard:
     """Write ``weights.safetensors`` (fp16; integer buffers as they are) and ``model.json``.
 
     The weights are written first, so a folder with a card always holds the weights that it names or fails the
     checksum.
+
+    Parameters
+    ----------
+    half
+        False keeps the weights as they are: those of others shall give what they gave there.
 
     Returns
     -------
     ModelCard
         The card with the checksum filled in.
     """
-    state = {name: _narrow(value).contiguous().cpu() for name, value in network.state_dict().items()}
+    state = {
+        name: (_narrow(value) if half else value).contiguous().cpu() for name, value in network.state_dict().items()
+    }
     target = folder / WEIGHTS_NAME
     with atomic_path(target) as temporary:
         save_file(state, str(temporary))

@@ -57,17 +57,18 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EngineChoice:
-    """Engine, device and precision of a run, with the reason in words."""
+    """Engine, device and precision of a run, with the reason in words; whether it goes patch by patch."""
 
     engine: str
     device: str
     precision: str
     reason: str
+    patchwise: bool = False
 
     @property
     def summary(self) -> str:
-        """``openvino cpu bf16``."""
-        return f"{self.engine} {self.device} {self.precision}"
+        """``openvino cpu bf16``, or ``openvino cpu bf16 patchwise``."""
+        return f"{self.engine} {self.device} {self.precision}" + (" patchwise" if self.patchwise else "")
 
 
 def choose_engine(device: str = "auto", *, engine: str | None = None, precision: str | None = None) -> EngineChoice:
@@ -168,4 +169,8 @@ def load_engine(folder: Path, tasks: Sequence[str], choice: EngineChoice) -> Eng
         If the model cannot be loaded by any engine.
     """
     engine: Engine = ENGINES.resolve(choice.engine)(folder, tuple(tasks), choice)
+    if choice.patchwise:
+        from pathloop.predict._patchwise import PatchwiseEngine
+
+        return PatchwiseEngine(engine)
     return engine

@@ -4,10 +4,12 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from pathloop.core import LabelSchema, Rect, Scale, Tile, TileGrid, UnknownScaleError, UsageError
 from pathloop.networks import ModelCard
 from pathloop.predict._engine import EngineChoice
+from pathloop.predict._patchwise import PATCH_MARGIN_PX
 from pathloop.slides import Slide, TissueMask
 
 __all__ = ["TileJob", "tile_grid", "tiles_to_run"]
@@ -44,7 +46,7 @@ class TileJob:
     @property
     def run_key(self) -> str:
         """Digest of everything that the result depends on; the same key resumes."""
-        fields = {
+        fields: dict[str, Any] = {
             "slide": self.slide.fingerprint,
             "um_per_px": [self.scale.y, self.scale.x],
             "model": self.card.checksum,
@@ -53,10 +55,16 @@ class TileJob:
             "region": [self.region.y, self.region.x, self.region.height, self.region.width],
             "mask": self.tissue is not None,
             "tile": [self.core_px, self.margin_px],
-            "engine": [self.choice.engine, self.choice.device, self.choice.precision],
+            "engine": [self.choice.engine, self.choice.device, self.choice.precision, *self._patchwise],
             "constants": self.card.labels.model_dump(mode="json"),
         }
+        if self.slide.is_srgb:
+            fields["srgb"] = True
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def _patchwise(self) -> tuple[str, ...]:
+        return ("patchwise",) if self.choice.patchwise else ()
 
     @property
     def scale(self) -> Scale:
@@ -80,7 +88,12 @@ class TileJob:
 
     @property
     def margin_px(self) -> int:
-        """The card's margin, rounded up to whole tissue cells so that the cells of a tile stay on the grid."""
+        """The card's margin, rounded up to whole tissue cells so that the cells of a tile stay on the grid.
+
+        Patch by patch it is the published one, see `PatchwiseEngine`.
+        """
+        if self.choice.patchwise:
+            return PATCH_MARGIN_PX
         cell = self.card.architecture.cell_px
         return -(-self.card.margin_px // cell) * cell
 

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 import warnings
@@ -14,7 +13,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from pathloop.core import ModelError, file_sha256, write_json
+from pathloop.core import ModelError, cache_folder, file_sha256, write_json
 from pathloop.networks import read_card
 from pathloop.predict._engine import EngineChoice
 
@@ -63,7 +62,7 @@ class OpenVinoEngine:
 def _converted(core: ov.Core, folder: Path, tasks: tuple[str, ...]) -> ov.Model:
     card = read_card(folder)
     key = hashlib.sha256("/".join([card.checksum, *tasks, ov.get_version()]).encode()).hexdigest()[:24]
-    kept = _cache_folder() / key
+    kept = cache_folder() / key
     if _is_whole(kept):
         # a file that is whole may still be of no use to another build of OpenVINO
         with contextlib.suppress(RuntimeError):
@@ -117,8 +116,3 @@ def _keep(model: ov.Model, kept: Path) -> None:
         private.rename(kept)
     finally:
         shutil.rmtree(private, ignore_errors=True)
-
-
-def _cache_folder() -> Path:
-    named = os.environ.get("PATHLOOP_CACHE")
-    return Path(named) if named else Path.home() / ".cache" / "pathloop"

@@ -188,9 +188,9 @@ def _cells(job: TileJob, tile: Tile, probabilities: NDArray[np.generic]) -> NDAr
     cell = job.card.architecture.cell_px
     core = tile.core
     top, left, bottom, right = core.y // cell, core.x // cell, -(-core.bottom // cell), -(-core.right // cell)
-    # origin and margin are whole cells, so the tile's first cell lies on the slide's grid
-    first_row = (tile.row * job.core_px - job.margin_px) // cell
-    first_col = (tile.col * job.core_px - job.margin_px) // cell
+    # the core is whole cells; what the margin is more than that (patch by patch only) lies before the first cell
+    first_row = tile.row * job.core_px // cell - job.margin_px // cell
+    first_col = tile.col * job.core_px // cell - job.margin_px // cell
     codes = probabilities.argmax(axis=0)[top - first_row : bottom - first_row, left - first_col : right - first_col]
     return np.asarray(codes + 1, np.uint8)
 

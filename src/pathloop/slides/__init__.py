@@ -1,8 +1,27 @@
 """Open slides of every kind as one virtual RGB image, and find the tissue on them."""
 
+from pathloop.slides._build_pyramid import build_pyramid
+from pathloop.slides._icc import profile_name
 from pathloop.slides._levels import Level
-from pathloop.slides._open import SLIDE_SUFFIXES, open_slide
-from pathloop.slides._slide import Slide
+from pathloop.slides._ome_zarr_layout import is_ome_zarr
+from pathloop.slides._open import SLIDE_FOLDER_SUFFIXES, SLIDE_SUFFIXES, open_slide
+from pathloop.slides._pyramid_store import PyramidFile, remove_pyramids, stored_pyramids
+from pathloop.slides._slide import OVERVIEW_PX, Slide
 from pathloop.slides._tissue import TissueMask, tissue_mask
 
-__all__ = ["SLIDE_SUFFIXES", "Level", "Slide", "TissueMask", "open_slide", "tissue_mask"]
+__all__ = [
+    "OVERVIEW_PX",
+    "SLIDE_FOLDER_SUFFIXES",
+    "SLIDE_SUFFIXES",
+    "Level",
+    "PyramidFile",
+    "Slide",
+    "TissueMask",
+    "build_pyramid",
+    "is_ome_zarr",
+    "open_slide",
+    "profile_name",
+    "remove_pyramids",
+    "stored_pyramids",
+    "tissue_mask",
+]

@@ -1,7 +1,6 @@
 """DICOM whole slides: a series of files, read by OpenSlide where it can, else frame by frame with pydicom."""
 
 import contextlib
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from pathloop.core import SlideError, UsageError
 from pathloop.slides._fingerprint import file_fingerprint
-from pathloop.slides._levels import LevelLayout, SlideHeader, exact_downsample, same_proportions
+from pathloop.slides._levels import LevelLayout, SlideHeader, exact_downsample, shrinking
 from pathloop.slides._openslide import OpenSlideSlide, openslide_hash
 from pathloop.slides._slide import Slide
 
@@ -84,16 +83,13 @@ class DicomSlide(Slide):
             levels = tuple(
                 LevelLayout(each.shape, exact_downsample(top.shape, each.shape), each.tile) for each in self._files
             )
-            header = SlideHeader("dicom", levels, top.scale, top.objective_power, tuple(sorted(self._images)))
+            header = SlideHeader(
+                "dicom", levels, top.scale, top.objective_power, tuple(sorted(self._images)), top.icc_profile
+            )
             super().__init__(path, header, um_per_px=um_per_px)
         except BaseException:
             self._close_file()
             raise
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Of the finest level's file."""
-        return file_fingerprint(self._files[0].path)
 
     def read_associated(self, name: str) -> NDArray[np.uint8]:
         if name not in self._images:
@@ -104,6 +100,9 @@ class DicomSlide(Slide):
 
     def _decode_tile(self, level: int, row: int, column: int) -> NDArray[np.uint8]:
         return self._files[level].read_tile(row, column)
+
+    def _identify(self) -> str:
+        return file_fingerprint(self._files[0].path)
 
     def _close_file(self) -> None:
         for each in (*self._files, *self._images.values()):
@@ -121,8 +120,7 @@ class DicomSlide(Slide):
                 part.close()
             else:
                 self._images[part.kind] = part
-        self._files.sort(key=lambda each: each.shape[0] * each.shape[1], reverse=True)
-        kept = same_proportions([each.shape for each in self._files])
+        kept = shrinking([each.shape for each in self._files]) if self._files else []
         for index, part in enumerate(self._files):
             if index not in kept:
                 part.close()

@@ -44,6 +44,7 @@ TAGS = [
     "ImagedVolumeWidth",
     "ImagedVolumeHeight",
     "OpticalPathSequence",
+    "ICCProfile",
     "SharedFunctionalGroupsSequence",
     "ExtendedOffsetTable",
 ]
@@ -110,6 +111,8 @@ class DicomFile:
         um per px, or None.
     objective_power
         Magnification, or None.
+    icc_profile
+        The colour profile's bytes, or None.
 
     Raises
     ------
@@ -133,6 +136,7 @@ class DicomFile:
                 self.shape = self._grid.shape
                 self.scale = _scale(header, self.shape)
                 self.objective_power = _power(header)
+                self.icc_profile = _icc_profile(header)
                 self._decode: Decoder = frame_decoder(header, path)
                 self._frames: FrameBytes = frame_table(self._file, start, header, count=count, path=path)
             except BaseException:
@@ -251,3 +255,9 @@ def _power(header: Any) -> float | None:
     paths = header.get("OpticalPathSequence") or [{}]
     power = paths[0].get("ObjectiveLensPower")
     return float(power) if power and float(power) > 0 else None
+
+
+def _icc_profile(header: Any) -> bytes | None:
+    paths = header.get("OpticalPathSequence") or [{}]
+    profile = paths[0].get("ICCProfile") or header.get("ICCProfile")
+    return bytes(profile) if profile else None

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pathloop.core import SlideError, UsageError
+from pathloop.slides._icc import image_profile
 from pathloop.slides._levels import LevelLayout, SlideHeader
 from pathloop.slides._metadata import image_scale
 from pathloop.slides._rgb import PixelKind, sixteen_bit_top
@@ -54,7 +55,9 @@ class ImageSlide(Slide):
         self._pixels = _decode(data, path)
         height, width = self._pixels.shape[:2]
         layout = LevelLayout((height, width), (1.0, 1.0), (TILE_PX, TILE_PX))
-        super().__init__(path, SlideHeader(kind, (layout,), image_scale(data)), um_per_px=um_per_px)
+        super().__init__(
+            path, SlideHeader(kind, (layout,), image_scale(data), icc_profile=image_profile(data)), um_per_px=um_per_px
+        )
 
     def read_associated(self, name: str) -> NDArray[np.uint8]:
         raise UsageError(f"{self.path} holds no image named {name!r}; it holds: none")

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import dask.array as da
+import numpy as np
 
-from pathloop.core import Scale
+from pathloop.core import Scale, UsageError
 
-__all__ = ["Level", "LevelLayout", "SlideHeader", "exact_downsample", "same_proportions"]
+__all__ = ["Level", "LevelLayout", "SlideHeader", "exact_downsample", "isotropic_step", "shrinking", "spread_tiles"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class SlideHeader:
     scale: Scale | None
     objective_power: float | None = None
     associated: tuple[str, ...] = ()
+    icc_profile: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,14 +70,31 @@ def exact_downsample(full: tuple[int, int], shape: tuple[int, int]) -> tuple[flo
     return (float(whole), float(whole)) if fits else (ratios[0], ratios[1])
 
 
-def same_proportions(shapes: Sequence[tuple[int, int]]) -> list[int]:
-    """Of sizes from large to small, the places of those that shrink and have the proportions of the first."""
-    kept = [0] if shapes else []
-    for index, (small_h, small_w) in enumerate(shapes[1:], start=1):
-        height, width = shapes[0]
-        if small_h >= shapes[kept[-1]][0] or small_w >= shapes[kept[-1]][1]:
+def shrinking(shapes: Sequence[tuple[int, int]]) -> list[int]:
+    """Which images, (height, width) each, make a pyramid: the largest, and those smaller with its proportions."""
+    order = sorted(range(len(shapes)), key=lambda index: shapes[index][0] * shapes[index][1], reverse=True)
+    kept = order[:1]
+    height, width = shapes[order[0]]
+    for index in order[1:]:
+        (small_h, small_w), (last_h, last_w) = shapes[index], shapes[kept[-1]]
+        if small_h >= last_h or small_w >= last_w:
             continue
         # Rounding a size moves it by less than one pixel.
-        if abs(width / (height / small_h) - small_w) <= 1 + small_w / small_h:
+        ratio = height / small_h
+        if abs(width / ratio - small_w) <= 1 + small_w / small_h:
             kept.append(index)
     return kept
+
+
+def spread_tiles(layout: LevelLayout, count: int) -> list[tuple[int, int]]:
+    """(row, column) of at most ``count`` of a level's tiles, spread evenly over it."""
+    rows, columns = (-(-size // tile) for size, tile in zip(layout.shape, layout.tile, strict=True))
+    chosen = np.unique(np.linspace(0, rows * columns - 1, min(rows * columns, count)).astype(int))
+    return [divmod(int(index), columns) for index in chosen]
+
+
+def isotropic_step(downsample: float) -> tuple[float, float]:
+    """The same step along both axes; UsageError unless it is a positive number."""
+    if not (math.isfinite(downsample) and downsample > 0):
+        raise UsageError(f"a downsample must be a positive number, got {downsample:g}")
+    return downsample, downsample

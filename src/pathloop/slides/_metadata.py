@@ -14,6 +14,7 @@ __all__ = [
     "image_scale",
     "imagej_scale",
     "ome_facts",
+    "ome_zarr_scale",
     "openslide_facts",
     "tiff_scale",
     "usable_scale",
@@ -22,6 +23,7 @@ __all__ = [
 # um per unit. Both micro signs (U+00B5, U+03BC) and ImageJ's escaped spelling occur in files.
 UM_PER_UNIT = {
     "pm": 1e-6,
+    "picometer": 1e-6,
     "å": 1e-4,
     "angstrom": 1e-4,
     "nm": 1e-3,
@@ -38,6 +40,7 @@ UM_PER_UNIT = {
     "cm": 1e4,
     "centimeter": 1e4,
     "m": 1e6,
+    "meter": 1e6,
     "inch": 25_400.0,
     "in": 25_400.0,
     "pt": 25_400.0 / 72,
@@ -76,6 +79,12 @@ def ome_facts(xml: str, shape: tuple[int, int]) -> tuple[Scale | None, float | N
         return None, power
     y, x = (_in_um(sized[0].get(f"PhysicalSize{axis}"), sized[0].get(f"PhysicalSize{axis}Unit", "um")) for axis in "YX")
     return usable_scale(y, x), power
+
+
+def ome_zarr_scale(size: tuple[float, float], units: tuple[Any, Any]) -> Scale | None:
+    """Scale from the (y, x) pixel size of an OME-Zarr image and its axes' units; without units it says nothing."""
+    y, x = (_in_um(str(each), str(unit or "")) for each, unit in zip(size, units, strict=True))
+    return usable_scale(y, x)
 
 
 def imagej_scale(metadata: Mapping[str, Any], resolution: tuple[Any, Any]) -> Scale | None:

@@ -5,11 +5,13 @@ from pathlib import Path
 from pathloop.core import Scale, SlideError, SlideNotFoundError
 from pathloop.slides._dicom import dicom_files, is_dicom, open_dicom
 from pathloop.slides._image import ImageSlide, image_format
+from pathloop.slides._ome_zarr import OmeZarrSlide
+from pathloop.slides._ome_zarr_layout import ROOTS
 from pathloop.slides._openslide import OpenSlideSlide, openslide_vendor
 from pathloop.slides._slide import Slide
 from pathloop.slides._tiff import TiffSlide, needs_openslide
 
-__all__ = ["SLIDE_SUFFIXES", "open_slide", "reopen"]
+__all__ = ["SLIDE_FOLDER_SUFFIXES", "SLIDE_SUFFIXES", "open_slide", "reopen"]
 
 SLIDE_SUFFIXES = (
     ".bif",
@@ -32,22 +34,27 @@ SLIDE_SUFFIXES = (
 )
 """File name endings of the slides that `open_slide` reads (the content decides, not the name)."""
 
+SLIDE_FOLDER_SUFFIXES = (".zarr",)
+"""Endings of the folders that are slides."""
+
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # The other vendors' TIFFs have levels, bounds or colours that need more than TIFF says, and OpenSlide knows them.
 TIFF_VENDORS = ("aperio", "generic-tiff")
 
 
-def open_slide(path: Path | str, *, um_per_px: float | None = None) -> Slide:
+def open_slide(path: Path | str, *, um_per_px: float | None = None, to_srgb: bool = False) -> Slide:
     """Open a slide.
 
     Parameters
     ----------
     path
         An Aperio SVS, (OME-)TIFF with or without a pyramid, anything OpenSlide reads (NDPI, MIRAX, SCN, BIF, VMS,
-        DICOM, ...), or a plain PNG, JPEG, WebP or BMP image. MIRAX: the ``.mrxs`` file beside its folder. DICOM: a
-        file of the series, whose other levels lie beside it, or the folder of one series.
+        DICOM, ...), an OME-Zarr folder (0.4, 0.5), or a plain PNG, JPEG, WebP or BMP image. MIRAX: the ``.mrxs`` file
+        beside its folder. DICOM: a file of the series, whose other levels lie beside it, or the folder of one series.
     um_per_px
         Size of a level-0 pixel, um, 0.05 to 20; beats what the file states.
+    to_srgb
+        Convert colours to sRGB by the ICC profile that the file embeds; without one they are given as stored.
 
     Returns
     -------
@@ -63,9 +70,28 @@ def open_slide(path: Path | str, *, um_per_px: float | None = None) -> Slide:
     UsageError
         If ``um_per_px`` lies outside 0.05 .. 20.
     """
-    path = Path(path)
     if um_per_px is not None:
         Scale.isotropic(um_per_px)
+    slide = _read(Path(path), um_per_px)
+    try:
+        slide.use_built_levels()
+        if to_srgb:
+            slide.convert_to_srgb()
+    except BaseException:
+        slide.close()
+        raise
+    return slide
+
+
+def reopen(path: Path, um_per_px: float | None, to_srgb: bool) -> Slide:  # noqa: FBT001 - pickle gives places only
+    """Open a slide again in another process, with the arguments it was opened with."""
+    return open_slide(path, um_per_px=um_per_px, to_srgb=to_srgb)
+
+
+def _read(path: Path, um_per_px: float | None) -> Slide:
+    """The reader of a slide."""
+    if path.is_dir() and any((path / name).is_file() for name in ROOTS):
+        return OmeZarrSlide(path, um_per_px=um_per_px)
     if path.is_dir() and dicom_files(path):
         return open_dicom(path, um_per_px=um_per_px)
     head = _head(path)
@@ -82,12 +108,8 @@ def open_slide(path: Path | str, *, um_per_px: float | None = None) -> Slide:
         return TiffSlide(path, um_per_px=um_per_px)
     if image_format(head) is not None:
         return ImageSlide(path, um_per_px=um_per_px)
-    raise SlideError(f"{path}: not a slide or image that can be read (known are {', '.join(SLIDE_SUFFIXES)})")
-
-
-def reopen(path: Path, um_per_px: float | None) -> Slide:
-    """Open a slide again in another process, with the arguments it was opened with."""
-    return open_slide(path, um_per_px=um_per_px)
+    known = ", ".join((*SLIDE_SUFFIXES, *SLIDE_FOLDER_SUFFIXES))
+    raise SlideError(f"{path}: not a slide or image that can be read (known are {known})")
 
 
 def _head(path: Path) -> bytes:

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 from collections.abc import Iterator, Mapping
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -88,19 +87,11 @@ class OpenSlideSlide(Slide):
                 )
                 names = tuple(name for name in ASSOCIATED if name in self._handle.associated_images)
                 vendor = str(properties.get("openslide.vendor", "openslide"))
-                header = SlideHeader(vendor, levels, scale, power, names)
+                header = SlideHeader(vendor, levels, scale, power, names, _profile(self._handle))
                 super().__init__(path, header, um_per_px=um_per_px)
             except BaseException:
                 self._handle.close()
                 raise
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Of slides in several files that no file of them lists by size: of OpenSlide's hash over all."""
-        content = self._handle.properties.get("openslide.quickhash-1")
-        if content and (self.format == "dicom" or self.path.suffix.lower() in (".vms", ".vmu")):
-            return hashlib.sha256(f"pathloop-slide-1:{content}:{self.shape}".encode()).hexdigest()
-        return file_fingerprint(self.path)
 
     def read_associated(self, name: str) -> NDArray[np.uint8]:
         if name not in self.associated:
@@ -130,6 +121,13 @@ class OpenSlideSlide(Slide):
         with _damage_as(self.path):
             return _rgb(np.asarray(self._handle.read_region(corner, level, size)))
 
+    def _identify(self) -> str:
+        # slides in several files: no one of them tells them apart, OpenSlide's hash over all does
+        content = self._handle.properties.get("openslide.quickhash-1")
+        if content and (self.format == "dicom" or self.path.suffix.lower() in (".vms", ".vmu")):
+            return hashlib.sha256(f"pathloop-slide-1:{content}:{self.shape}".encode()).hexdigest()
+        return file_fingerprint(self.path)
+
     def _close_file(self) -> None:
         self._handle.close()
 
@@ -145,6 +143,15 @@ def _bounds(properties: Mapping[str, str], height: int, width: int) -> Rect:
         return everything
     inside = everything.intersect(Rect(y, x, max(bounds_h, 0), max(bounds_w, 0)))
     return inside if inside.area else everything
+
+
+def _profile(handle: openslide.OpenSlide) -> bytes | None:
+    """The colour profile of the slide, where OpenSlide finds one that can be read."""
+    try:
+        profile = handle.color_profile
+    except (openslide.OpenSlideError, OSError, ValueError):
+        return None
+    return None if profile is None else bytes(profile.tobytes())
 
 
 def _rgb(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -2,12 +2,11 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,13 +14,21 @@ from pathloop.core import Rect, Scale, SlideError, UnknownScaleError, UsageError
 from pathloop.rasters import resample, source_rect
 from pathloop.slides._cache import TileCache
 from pathloop.slides._fingerprint import file_fingerprint
-from pathloop.slides._levels import Level, SlideHeader
+from pathloop.slides._icc import srgb_conversion
+from pathloop.slides._lazy_level import lazy_level
+from pathloop.slides._levels import Level, SlideHeader, isotropic_step
+from pathloop.slides._pyramid_store import StoredPyramid, find_pyramid
 
-__all__ = ["Slide"]
+__all__ = ["OVERVIEW_PX", "SMALL_LEVEL_PX", "Slide"]
+
+OVERVIEW_PX = 8192
+"""A slide whose coarsest level is larger than this a side is slow to look at: overviews read all of that level."""
+
+SMALL_LEVEL_PX = 2048
+"""A slide whose coarsest level is not larger than this a side needs no others."""
 
 WHITE = 255
 CACHE_BYTES = 128 * 2**20
-CHUNK_PX = 512
 PIECE_PX = 4096  # source pixels along an axis that one resampling step holds
 RELATIVE_TOLERANCE = 1e-9
 
@@ -44,6 +51,10 @@ class Slide(ABC):
         The kind of file: ``aperio``, ``ome-tiff``, ``tiff``, ``png``, OpenSlide's vendor name, ...
     objective_power
         Magnification that the file states, or None.
+    icc_profile
+        The colour profile that the file embeds, or None. Pixels are given as stored unless sRGB was asked for.
+    is_srgb
+        Whether sRGB was asked for: colours then went through the profile, where there is one. Associated images do not.
     associated
         Names of the label, macro and thumbnail images in the file. They may show a patient's name: never show them
         unasked.
@@ -56,15 +67,20 @@ class Slide(ABC):
         self.format = header.format
         self.objective_power = header.objective_power
         self.associated = header.associated
+        self.icc_profile = header.icc_profile
+        self.is_srgb = False
+        self._to_srgb: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None = None
         self._layouts = header.levels
         self._given_um_per_px = um_per_px
         self._cache = TileCache(CACHE_BYTES)
+        self._n_own = len(header.levels)
+        self._pyramid: StoredPyramid | None = None
         self._closed = False
 
     @cached_property
     def fingerprint(self) -> str:
         """Hexadecimal identity of the file's content, whatever its path: sizes and samples of the bytes, hashed."""
-        return file_fingerprint(self.path)
+        return self._identify()
 
     @property
     def given_um_per_px(self) -> float | None:
@@ -75,7 +91,7 @@ class Slide(ABC):
     def levels(self) -> tuple[Level, ...]:
         """The pyramid, finest level first."""
         return tuple(
-            Level(layout.shape, layout.downsample, self._dask(index), self._zarr(index), layout.tile)
+            Level(layout.shape, layout.downsample, lazy_level(self, index, layout), self._array(index), layout.tile)
             for index, layout in enumerate(self._layouts)
         )
 
@@ -93,7 +109,7 @@ class Slide(ABC):
 
     def shape_downsampled(self, downsample: float) -> tuple[int, int]:
         """Like `shape_at`, with the scale given as level-0 pixels per pixel (> 0): needs no um per px."""
-        return self._shape_for(_isotropic_step(downsample))
+        return self._shape_for(isotropic_step(downsample))
 
     def read(self, rect: Rect, um_per_px: float | None = None) -> NDArray[np.uint8]:
         """Pixels of a rectangle at any scale.
@@ -125,7 +141,7 @@ class Slide(ABC):
 
     def read_downsampled(self, rect: Rect, downsample: float) -> NDArray[np.uint8]:
         """Like `read`, with the scale given as level-0 pixels per pixel (> 0): needs no um per px."""
-        return self._read_at(rect, _isotropic_step(downsample))
+        return self._read_at(rect, isotropic_step(downsample))
 
     def read_level(self, level: int, rect: Rect) -> NDArray[np.uint8]:
         """Pixels of one level as they are: (rect.height, rect.width, 3) uint8; ``rect`` in that level's pixels."""
@@ -145,6 +161,30 @@ class Slide(ABC):
                 out[part.relative_to(rect).slices] = tile[part.relative_to(place).slices]
         return out
 
+    def convert_to_srgb(self) -> None:
+        """Give colours in sRGB from now on; `open_slide` does this when asked. SlideError for an unusable profile."""
+        self.is_srgb = True
+        if self.icc_profile is not None:
+            self._to_srgb = srgb_conversion(self.icc_profile, self.path)
+        self._cache.clear()
+        self.__dict__.pop("levels", None)
+
+    def use_built_levels(self) -> bool:
+        """Take over levels that `build_pyramid` has made for this slide, where it has no small one; whether there were.
+
+        `open_slide` does this; a slide that was open while they were built can do so later. ``levels`` is then new.
+        """
+        base = self._layouts[-1].shape
+        if max(base) <= SMALL_LEVEL_PX:
+            return False
+        found = find_pyramid(self.fingerprint, self.shape, base)
+        if found is None:
+            return False
+        self._pyramid = found  # before the layouts: other threads read
+        self._layouts += found.layouts
+        self.__dict__.pop("levels", None)
+        return True
+
     @abstractmethod
     def read_associated(self, name: str) -> NDArray[np.uint8]:
         """An image of ``associated`` as (h, w, 3) uint8; it may show a patient's name. UsageError for other names."""
@@ -155,6 +195,8 @@ class Slide(ABC):
             self._closed = True
             self._cache.clear()
             self._close_file()
+            if self._pyramid is not None:
+                self._pyramid.close()
 
     def __enter__(self) -> Self:
         return self
@@ -169,7 +211,7 @@ class Slide(ABC):
     def __reduce__(self) -> tuple[Any, ...]:
         from pathloop.slides._open import reopen  # the readers import this module
 
-        return reopen, (self.path, self._given_um_per_px)
+        return reopen, (self.path, self._given_um_per_px, self.is_srgb)
 
     @abstractmethod
     def _decode_tile(self, level: int, row: int, column: int) -> NDArray[np.uint8]:
@@ -179,29 +221,31 @@ class Slide(ABC):
     def _close_file(self) -> None:
         """Release the file."""
 
+    def _array(self, level: int) -> Any | None:
+        """See `Level.zarr`."""
+        if self._to_srgb is not None:
+            return None
+        if self._pyramid is None or level < self._n_own:
+            return self._zarr(level)
+        return self._pyramid.arrays[level - self._n_own]
+
+    def _identify(self) -> str:
+        """See `fingerprint`."""
+        return file_fingerprint(self.path)
+
     def _zarr(self, level: int) -> Any | None:
         """A zarr array of the same pixels as the level, where the reader has one."""
         return None
 
     def _tile(self, level: int, row: int, column: int) -> NDArray[np.uint8]:
-        return self._cache.fetch((level, row, column), lambda: self._decode_tile(level, row, column))
+        def decode() -> NDArray[np.uint8]:
+            if self._pyramid is None or level < self._n_own:
+                pixels = self._decode_tile(level, row, column)
+            else:
+                pixels = self._pyramid.tile(level - self._n_own, row, column)
+            return pixels if self._to_srgb is None else self._to_srgb(pixels)
 
-    def _dask(self, level: int) -> da.Array:
-        layout = self._layouts[level]
-        chunks = tuple(
-            min(tile * max(1, round(CHUNK_PX / tile)), size)
-            for tile, size in zip(layout.tile, layout.shape, strict=True)
-        )
-        pixels: da.Array = da.from_array(  # type: ignore[no-untyped-call]
-            _LevelPixels(self, level),
-            chunks=(*chunks, 3),
-            name=f"slide-{self.fingerprint[:32]}-{level}",
-            asarray=False,
-            # each block's task holds the level itself: a slice needs no look-up in a graph of the whole slide
-            inline_array=True,
-            meta=np.empty((0, 0, 0), np.uint8),
-        )
-        return pixels
+        return self._cache.fetch((level, row, column), decode)
 
     def _step(self, um_per_px: float) -> tuple[float, float]:
         """Level-0 pixels per pixel at a scale."""
@@ -241,28 +285,6 @@ class Slide(ABC):
             if layout.downsample[0] <= step[0] * limit and layout.downsample[1] <= step[1] * limit
         ]
         return fine[-1] if fine else 0
-
-
-class _LevelPixels:
-    """A level as the array-like that dask slices."""
-
-    def __init__(self, slide: Slide, level: int) -> None:
-        self._slide = slide
-        self._level = level
-        self.shape = (*slide._layouts[level].shape, 3)
-        self.dtype = np.dtype(np.uint8)
-        self.ndim = 3
-
-    def __getitem__(self, key: tuple[slice, slice, slice]) -> NDArray[np.uint8]:
-        (top, bottom, _), (left, right, _) = key[0].indices(self.shape[0]), key[1].indices(self.shape[1])
-        rect = Rect.from_bounds(top, left, bottom, right)
-        return self._slide.read_level(self._level, rect)[:: key[0].step, :: key[1].step, key[2]]
-
-
-def _isotropic_step(downsample: float) -> tuple[float, float]:
-    if not (math.isfinite(downsample) and downsample > 0):
-        raise UsageError(f"a downsample must be a positive number, got {downsample:g}")
-    return downsample, downsample
 
 
 def _pieces(rect: Rect, step: tuple[float, float]) -> Iterator[Rect]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tifffile import PHOTOMETRIC, TIFF, TiffFile, TiffFileError, TiffPage
 
 from pathloop.core import PathloopError, Scale, SlideError, UsageError
-from pathloop.slides._levels import LevelLayout, SlideHeader, exact_downsample
+from pathloop.slides._levels import LevelLayout, SlideHeader, exact_downsample, spread_tiles
 from pathloop.slides._metadata import aperio_facts, imagej_scale, ome_facts, tiff_scale
 from pathloop.slides._rgb import PixelKind, sixteen_bit_top
 from pathloop.slides._slide import Slide
@@ -26,7 +26,7 @@ SAMPLED_TILES = 16
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, YCBCR = 0, 1, 2, 3, 6
 COLOUR_BY_CODEC = {6, 7, 34892, 33007}  # JPEG: the decoder turns YCbCr into RGB itself
 APERIO_YCBCR_JPEG2000 = 33003
-SUBSAMPLING_TAG = 530
+SUBSAMPLING_TAG, ICC_TAG = 530, 34675
 OUTSIDE = 255
 
 _quiet: ContextVar[bool] = ContextVar("pathloop_quiet_tifffile", default=False)
@@ -100,11 +100,9 @@ class TiffSlide(Slide):
 
     def _largest_sample(self) -> int:
         """Largest value in some tiles of the coarsest level, spread evenly: tells 12 bits in 16 from 16."""
-        layout = self._layouts[-1]
-        rows, columns = (-(-size // tile) for size, tile in zip(layout.shape, layout.tile, strict=True))
-        chosen = np.unique(np.linspace(0, rows * columns - 1, min(rows * columns, SAMPLED_TILES)).astype(int))
         last = len(self._layouts) - 1
-        return max(int(self._samples(last, *divmod(int(index), columns)).max()) for index in chosen)
+        tiles = spread_tiles(self._layouts[last], SAMPLED_TILES)
+        return max(int(self._samples(last, row, column).max()) for row, column in tiles)
 
     def _zarr(self, level: int) -> Any | None:
         planes = self._layout.levels[level]
@@ -136,7 +134,15 @@ def _header(tiff: TiffFile, layout: TiffLayout) -> SlideHeader:
         LevelLayout(each.shape, exact_downsample(full, each.shape), _tile_shape(each.keyframe))
         for each in layout.levels
     )
-    return SlideHeader(layout.format, levels, scale, power, tuple(sorted(layout.associated)))
+    profile = layout.levels[0].keyframe.tags.valueof(ICC_TAG)
+    return SlideHeader(
+        layout.format,
+        levels,
+        scale,
+        power,
+        tuple(sorted(layout.associated)),
+        bytes(profile) if profile else None,
+    )
 
 
 def _facts(tiff: TiffFile, layout: TiffLayout) -> tuple[Scale | None, float | None]:

@@ -7,7 +7,7 @@ from typing import Any
 from tifffile import TiffFile, TiffPage
 
 from pathloop.core import SlideError
-from pathloop.slides._levels import same_proportions
+from pathloop.slides._levels import shrinking
 
 __all__ = ["Planes", "TiffLayout", "tiff_layout"]
 
@@ -104,8 +104,7 @@ def _planes(series: Any, path: Path) -> Planes:
 
 def _shrinking(levels: list[Planes]) -> tuple[Planes, ...]:
     """Levels in order of size, each smaller than the one before and of the same proportions."""
-    levels = sorted(levels, key=lambda level: level.shape[0] * level.shape[1], reverse=True)
-    return tuple(levels[index] for index in same_proportions([level.shape for level in levels]))
+    return tuple(levels[index] for index in shrinking([level.shape for level in levels]))
 
 
 def _associated_name(text: str) -> str | None:

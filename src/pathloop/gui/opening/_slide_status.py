@@ -42,7 +42,7 @@ def project_slides(project: Project) -> list[SlideStatus]:
     """All slides of a project; reads only."""
     found = []
     for record in project.slides():
-        missing = not record.path.is_file()
+        missing = not record.path.exists()
         counts = {task: project.counts(record.slide_id, task).total for task in project.tasks(record.slide_id)}
         parts = [count_words(counts)] if counts else []
         parts += [_run_words(run) for run in unfinished_runs(project, record.slide_id)][-1:]
@@ -81,7 +81,7 @@ def last_slide(project: Path, recent: RecentProjects | None = None) -> Path:
     last = (recent or RecentProjects()).last_slide(project)
     wanted: Iterable[Path] = [last, *paths] if last in paths and last is not None else paths
     for path in wanted:
-        if path.is_file():
+        if path.exists():
             return path
     if not paths:
         raise ProjectError(f"{project}: holds no slide yet; open a slide and choose this project in the panel Slides")

@@ -15,6 +15,7 @@ from pathloop.gui.opening._adopt_layer import adopt_active_layer, adoptable_name
 from pathloop.gui.opening._slide_list import SlideList
 from pathloop.gui.opening._slide_status import last_slide
 from pathloop.gui.opening._slides_state import ProjectState, ScaleState, SlidesState, SlidesView, level_rows
+from pathloop.gui.opening._small_levels import SmallLevels
 from pathloop.gui.opening._tissue_outline import TissueOutline
 from pathloop.loop import ProposedProject, propose_project
 from pathloop.slides import open_slide
@@ -42,6 +43,7 @@ class SlidesPresenter:
         self._cancel_later: Callable[[], None] | None = None
         self._closed = False
         self._outline = TissueOutline(session, self._tell)
+        self.small_levels = SmallLevels(session, self._tell)
         self.list = SlideList(session, self._soon, view.show_thumbnail)
         self._signals: tuple[tuple[Any, Any], ...] = (
             (session.current_changed, self._on_current),
@@ -62,6 +64,7 @@ class SlidesPresenter:
     def close(self) -> None:
         """Stop listening: the panel is gone."""
         self._closed = True
+        self.small_levels.stop()
         for signal, slot in self._signals:
             signal.disconnect(slot, missing_ok=True)
         layers = self._session.viewer.layers
@@ -254,6 +257,7 @@ class SlidesPresenter:
             only_tissue=opened.use_tissue_mask,
             outline_shown=self._outline.is_shown,
             associated=tuple(one for one in slide.associated if one != "thumbnail"),
+            small_levels=self.small_levels.state(opened),
             adoptable=adoptable_name(self._session),
         )
 

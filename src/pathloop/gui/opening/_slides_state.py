@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 from pathloop.core import Scale
 from pathloop.slides import Slide
 
-__all__ = ["STEPS", "LevelRow", "ProjectState", "ScaleState", "SlideRow", "SlidesState", "SlidesView", "level_rows"]
+__all__ = [
+    "STEPS",
+    "LevelRow",
+    "LevelsState",
+    "ProjectState",
+    "ScaleState",
+    "SlideRow",
+    "SlidesState",
+    "SlidesView",
+    "level_rows",
+]
 
 STEPS = (
     "Open a slide: drop it here, or use Open. To just try it: File > Open Sample > pathloop.",
@@ -102,6 +112,23 @@ class ProjectState:
 
 
 @dataclass(frozen=True, slots=True)
+class LevelsState:
+    """Small levels that a large image lacks.
+
+    Parameters
+    ----------
+    text
+        The question, or how far the build is; empty where none are missing.
+    can_build, is_building
+        Whether they can be built, and are being built.
+    """
+
+    text: str = ""
+    can_build: bool = False
+    is_building: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SlidesState:
     """Everything the panel shows."""
 
@@ -113,6 +140,7 @@ class SlidesState:
     only_tissue: bool = True
     outline_shown: bool = False
     associated: tuple[str, ...] = ()
+    small_levels: LevelsState = field(default_factory=LevelsState)
     adoptable: str = ""
     """Name of an image layer of another reader that could become a slide; empty where there is none."""
 

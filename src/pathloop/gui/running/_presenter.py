@@ -12,7 +12,7 @@ from pathloop.gui.running._places import MIN_SIDE_PX, PLACES, Place, PlaceChoice
 from pathloop.gui.running._progress import estimate
 from pathloop.gui.running._project_model import ProjectModel
 from pathloop.gui.running._start import unfinished_command
-from pathloop.gui.running._words import card_text, task_words
+from pathloop.gui.running._words import card_text, model_names, task_words
 from pathloop.networks import DEFAULT_MODEL, ModelCard, find_model, known_models, read_card
 from pathloop.slides import TissueMask, tissue_mask
 
@@ -46,8 +46,8 @@ class Button:
 class RunView(Protocol):
     """What the panel can show."""
 
-    def show_models(self, names: Sequence[str], current: str, text: str) -> None:
-        """The models, and the card of the chosen one in words."""
+    def show_models(self, models: Sequence[tuple[str, str]], current: str, text: str) -> None:
+        """The models, each with what the list calls it, and the card of the chosen one in words."""
 
     def show_tasks(self, tasks: Sequence[tuple[str, str]]) -> None:
         """Tasks of the model with a tooltip each, all ticked."""
@@ -118,13 +118,13 @@ class RunPresenter:
         """A known model's name or a model folder."""
         self._model = name
 
-        def look() -> tuple[ModelCard, list[str]]:
-            return read_card(find_model(name)), list(dict.fromkeys([*known_models(), name]))
+        def look() -> tuple[ModelCard, list[tuple[str, str]]]:
+            return read_card(find_model(name)), model_names(dict.fromkeys([*known_models(), name]))
 
-        def done(found: tuple[ModelCard, list[str]]) -> None:
-            card, names = found
+        def done(found: tuple[ModelCard, list[tuple[str, str]]]) -> None:
+            card, models = found
             self._card, self._tasks = card, None
-            self._view.show_models(names, name, card_text(card))
+            self._view.show_models(models, name, card_text(card))
             self._view.show_tasks([(spec.name, task_words(card, spec.name)) for spec in card.labels.tasks])
             self._refresh()
             self._prepare()

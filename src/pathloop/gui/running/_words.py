@@ -1,8 +1,11 @@
 """A model in words."""
 
-from pathloop.networks import ModelCard
+from collections.abc import Iterable
 
-__all__ = ["card_text", "task_words"]
+from pathloop.core import ModelError
+from pathloop.networks import ModelCard, find_model, read_card
+
+__all__ = ["card_text", "model_names", "task_words"]
 
 
 def card_text(card: ModelCard) -> str:
@@ -17,7 +20,22 @@ def card_text(card: ModelCard) -> str:
         if scores:
             lines.append(f"{name}: {'; '.join(scores)}")
     lines += ["", *(f"- {limit}" for limit in card.limits), "", card.intended_use, f"Licence: {card.licence}"]
+    if card.is_research_only:
+        lines.insert(0, f"Research only: {card.licence}.")
     return "\n".join(lines).strip()
+
+
+def model_names(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Known models' names or model folders, each with what a list calls it: weights that allow research only say so."""
+    found = []
+    for name in names:
+        short = name.rstrip("/").rpartition("/")[2]
+        try:
+            is_bound = read_card(find_model(name)).is_research_only
+        except ModelError:  # one damaged copy must not hide the others
+            is_bound = False
+        found.append((name, f"{short} (research only)" if is_bound else short))
+    return found
 
 
 def task_words(card: ModelCard, task: str) -> str:

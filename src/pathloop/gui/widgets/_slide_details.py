@@ -147,6 +147,15 @@ class SlideBox(QGroupBox):
         header = self.levels.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
+        self._missing = QLabel()
+        self._missing.setObjectName("small_levels")
+        self._missing.setWordWrap(True)
+        self.build = QPushButton("Build")
+        self.build.setObjectName("build_levels")
+        self.build.setToolTip("Make small levels of this image, once, in the cache folder")
+        self.stop = QPushButton("Stop")
+        self.stop.setObjectName("stop_levels")
+        self.stop.setToolTip("Stop building; nothing is left of it")
         self.only_tissue = QCheckBox("Run only on tissue")
         self.only_tissue.setObjectName("only_tissue")
         self.only_tissue.setToolTip("Leave glass, pen and dirt out of runs: faster, and no objects on glass")
@@ -159,18 +168,30 @@ class SlideBox(QGroupBox):
         layout = QVBoxLayout(self)
         layout.addWidget(self._facts)
         layout.addWidget(self.levels)
+        layout.addWidget(self._missing)
+        row = QHBoxLayout()
+        for button in (self.build, self.stop):
+            row.addWidget(button)
+        row.addStretch(1)
+        layout.addLayout(row)
         row = QHBoxLayout()
         row.addWidget(self.only_tissue, 1)
         row.addWidget(self.outline)
         layout.addLayout(row)
         layout.addWidget(self.associated)
-        tint(self, {self.outline: "outline", self.associated: "tag"})
+        tint(self, {self.outline: "outline", self.associated: "tag", self.build: "make", self.stop: "close"})
 
     def show_state(self, state: SlidesState) -> None:
         """Show what the slide has."""
         self.setVisible(state.has_slide)
         self._facts.setText(state.facts)
         self._fill(state.levels)
+        missing = state.small_levels
+        self._missing.setText(missing.text)
+        self._missing.setVisible(bool(missing.text))
+        self.build.setVisible(bool(missing.text) and not missing.is_building)
+        self.build.setEnabled(missing.can_build)
+        self.stop.setVisible(missing.is_building)
         for box, on in ((self.only_tissue, state.only_tissue), (self.outline, state.outline_shown)):
             box.blockSignals(True)  # noqa: FBT003 - Qt's own
             box.setChecked(on)

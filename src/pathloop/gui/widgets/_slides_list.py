@@ -48,11 +48,14 @@ class SlidesBox(QGroupBox):
         self.path = QLineEdit()
         self.path.setObjectName("path")
         self.path.setPlaceholderText("Path, or drop a slide here")
-        self.path.setToolTip("Path of a slide or of a .pathloop project; press Enter to open it")
+        self.path.setToolTip("Path of a slide, an OME-Zarr folder or a .pathloop project; press Enter to open it")
         self.path.setAccessibleName("Path of a slide")
         self.browse = QPushButton("Open...")
         self.browse.setObjectName("browse")
         self.browse.setToolTip("Choose slides to open: SVS, NDPI, MIRAX, TIFF, DICOM, PNG, JPEG, ...")
+        self.browse_folder = QPushButton("Folder...")
+        self.browse_folder.setObjectName("browse_folder")
+        self.browse_folder.setToolTip("Choose a slide that is a folder (OME-Zarr), or a .pathloop project")
         self.steps = QLabel(_steps_html())
         self.steps.setObjectName("steps")
         self.steps.setWordWrap(True)
@@ -74,6 +77,7 @@ class SlidesBox(QGroupBox):
             self,
             {
                 self.browse: "open",
+                self.browse_folder: "open",
                 self.previous: "previous",
                 self.next: "next",
                 self.close_slide: "close",
@@ -92,6 +96,7 @@ class SlidesBox(QGroupBox):
         row = QHBoxLayout()
         row.addWidget(self.path, 1)
         row.addWidget(self.browse)
+        row.addWidget(self.browse_folder)
         layout.addLayout(row)
         layout.addWidget(self.steps)
         layout.addWidget(self.list)

@@ -161,11 +161,11 @@ class RunPanel(Panel):
 
     # RunView
 
-    def show_models(self, names: Sequence[str], current: str, text: str) -> None:
+    def show_models(self, models: Sequence[tuple[str, str]], current: str, text: str) -> None:
         """See `RunView`."""
         self._model.clear()
-        for name in names:
-            self._model.addItem(name.rstrip("/").rpartition("/")[2], name)
+        for name, words in models:
+            self._model.addItem(words, name)
         self._model.setCurrentIndex(self._model.findData(current))
         self._card.setText(text)
 

@@ -22,7 +22,7 @@ from pathloop.gui.widgets._view_tools import ViewBox
 from pathloop.gui.widgets.icons import tint
 from pathloop.gui.widgets.overview import OverviewInset
 from pathloop.gui.widgets.panel import Panel
-from pathloop.slides import SLIDE_SUFFIXES
+from pathloop.slides import SLIDE_FOLDER_SUFFIXES, SLIDE_SUFFIXES
 
 __all__ = ["SlidesPanel"]
 
@@ -71,6 +71,7 @@ class SlidesPanel(Panel):
     def _wire(self) -> None:
         presenter, tools = self.presenter, self.tools
         self.slides.browse.clicked.connect(self._browse)
+        self.slides.browse_folder.clicked.connect(self._browse_folder)
         self.slides.entered.connect(lambda text: presenter.open([text]))
         self.slides.chosen.connect(presenter.select)
         self.slides.lost.connect(self._locate)
@@ -81,6 +82,8 @@ class SlidesPanel(Panel):
         self.scale.entered.connect(presenter.set_scale)
         self.slide.only_tissue.toggled.connect(presenter.set_only_tissue)
         self.slide.outline.toggled.connect(presenter.show_outline)
+        self.slide.build.clicked.connect(presenter.small_levels.build)
+        self.slide.stop.clicked.connect(presenter.small_levels.stop)
         self.slide.associated.clicked.connect(presenter.show_associated)
         self.project.make.clicked.connect(lambda: presenter.make_project())
         self.project.elsewhere.clicked.connect(self._make_elsewhere)
@@ -122,8 +125,16 @@ class SlidesPanel(Panel):
         names, _ = QFileDialog.getOpenFileNames(self, "Open slides", "", FILTER)
         self.presenter.open(names)
 
+    def _browse_folder(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Open an OME-Zarr folder or a project")
+        self.presenter.open([name])
+
     def _locate(self, path: Path) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, f"Where is {path.name} now?", "", FILTER)
+        title = f"Where is {path.name} now?"
+        if path.suffix.lower() in SLIDE_FOLDER_SUFFIXES:
+            name = QFileDialog.getExistingDirectory(self, title)
+        else:
+            name, _ = QFileDialog.getOpenFileName(self, title, "", FILTER)
         if name:
             self.presenter.locate(path, Path(name))
 

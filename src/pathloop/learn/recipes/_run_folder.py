@@ -9,6 +9,7 @@ from pathloop.core import Event, TrainingError, write_text
 from pathloop.learn._checkpoint import CHECKPOINT_NAME, check_resumable
 from pathloop.learn._config import TrainConfig
 from pathloop.learn._fit import Metrics, config_key
+from pathloop.learn._processes import is_first_process
 from pathloop.networks import DataSource, ModelCard
 
 __all__ = ["CardFacts", "model_card", "model_folder", "recorded"]
@@ -17,11 +18,16 @@ __all__ = ["CardFacts", "model_card", "model_folder", "recorded"]
 def recorded(config: TrainConfig, events: Generator[Event]) -> Iterator[Event]:
     """Write ``config.json`` and each event to ``events.jsonl``, then pass the event on.
 
+    Of several processes that train together only the first one writes.
+
     Raises
     ------
     TrainingError
         If the folder cannot be written, or holds a run with other settings; it stays as it was then.
     """
+    if not is_first_process():
+        yield from events
+        return
     folder = config.output
     checkpoint = folder / CHECKPOINT_NAME
     if checkpoint.is_file():
@@ -54,7 +60,8 @@ class CardFacts:
     experimental
         Tasks whose labels were derived.
     parent
-        The card of the model that this one was made from, or None.
+        The card of the model that this one was made from, or None. If its licence allows research only, so does that
+        of what is made from it.
     """
 
     sources: Sequence[DataSource]
@@ -68,6 +75,16 @@ def model_card(config: TrainConfig, facts: CardFacts, metrics: Metrics, step: in
     for key, values in metrics.items():
         source, _, task = key.partition("/")
         by_set.setdefault(f"{source} (validation fold)", {})[task] = values
+    training: dict[str, object] = {
+        "steps": step,
+        "of": config.fit.steps,
+        "seed": config.seed,
+        "train_folds": list(config.train_folds),
+    }
+    if config.encoder_from is not None:
+        training["encoder_from"] = config.encoder_from.name
+    bound = facts.parent if facts.parent and facts.parent.is_research_only else None
+    terms = {} if bound is None else {"licence": bound.licence, "intended_use": bound.intended_use}
     return ModelCard(
         name=config.name,
         version=config.version,
@@ -79,6 +96,7 @@ def model_card(config: TrainConfig, facts: CardFacts, metrics: Metrics, step: in
         experimental_tasks=tuple(facts.experimental),
         training_data=tuple(facts.sources),
         metrics=by_set,
-        training={"steps": step, "of": config.fit.steps, "seed": config.seed, "train_folds": list(config.train_folds)},
+        training=training,
         parent=facts.parent.checksum if facts.parent else None,
+        **terms,
     )

@@ -12,7 +12,8 @@ from pathloop.learn._sampler import TaskSampler
 from pathloop.learn._validate import validate
 from pathloop.learn.recipes._data import data_sources, derived_tasks, load_images, spread
 from pathloop.learn.recipes._run_folder import CardFacts, model_card, model_folder, recorded
-from pathloop.networks import find_model, read_card
+from pathloop.networks import ModelCard, find_model, read_card
+from pathloop.networks.foreign import load_encoder
 from pathloop.networks.multitask import MultiTaskNetwork
 from pathloop.networks.weights import load_model, save_model
 
@@ -34,20 +35,26 @@ def train(config: TrainConfig) -> Iterator[Event]:
     ------
     TrainingError, DataError
         If the data cannot be read or own none of the tasks, or the folder holds another run.
+    ModelError
+        If the model or the encoder to start from cannot be read or does not fit.
     """
     # TYPE decoders train in a stage of their own, on a frozen network (Graham et al. 2023)
     joint = LabelSchema(tasks=tuple(task for task in config.labels.tasks if task.output != "type"))
-    yield from recorded(config.model_copy(update={"labels": joint}), _train(config, joint))
+    own = config.model_copy(update={"labels": joint})
+    # first: what it starts from may not fit, and nothing is written then
+    network = _start_network(own)
+    yield from recorded(own, _train(config, joint, network))
 
 
-def _train(asked: TrainConfig, joint: LabelSchema) -> Generator[Event]:
+def _train(asked: TrainConfig, joint: LabelSchema, network: MultiTaskNetwork) -> Generator[Event]:
     later = [task for task in asked.labels.names if task not in joint]
     if later:
         yield Message(f"{', '.join(later)}: left to the recipe 'subtype', on the model that this run makes")
     config = asked.model_copy(update={"labels": joint})
     train_images, held = load_images(config)
     yield Message(f"{len(train_images)} training images, {len(held)} validation images")
-    facts = CardFacts(data_sources(train_images, config), derived_tasks(train_images, config))
+    parent = None if config.init_from is None else read_card(find_model(config.init_from))
+    facts = CardFacts(data_sources(train_images, config), derived_tasks(train_images, config), parent=parent)
     pool = SamplePool(train_images, joint, config.um_per_px)
     # the pool holds what training needs; let the full images go
     del train_images
@@ -60,7 +67,7 @@ def _train(asked: TrainConfig, joint: LabelSchema) -> Generator[Event]:
             level="warning",
         )
     folder = model_folder(config)
-    trained = _trained_labels(config, pool)
+    trained = _trained_labels(config, pool, parent)
     untrained = [task for task in joint.names if task not in trained]
     if untrained:
         yield Message(f"{', '.join(untrained)}: no image is labelled for it; the model leaves it out", level="warning")
@@ -70,7 +77,7 @@ def _train(asked: TrainConfig, joint: LabelSchema) -> Generator[Event]:
         save_model(folder, best.restricted_to(trained), model_card(card_config, facts, metrics, step))
 
     job = FitJob(
-        network=_start_network(config),
+        network=network,
         sampler=sampler,
         config=config,
         validate=lambda network: validate(network, chosen, config.um_per_px),
@@ -80,10 +87,9 @@ def _train(asked: TrainConfig, joint: LabelSchema) -> Generator[Event]:
         yield JobFinished(folder, {"model": config.name, "steps": config.fit.steps})
 
 
-def _trained_labels(config: TrainConfig, pool: SamplePool) -> LabelSchema:
+def _trained_labels(config: TrainConfig, pool: SamplePool, parent: ModelCard | None) -> LabelSchema:
     """The tasks that this run's data or its parent trained: a head of random weights is no result."""
-    parent = () if config.init_from is None else read_card(find_model(config.init_from)).labels.names
-    known = {*pool.dense_tasks, *pool.patch_tasks, *parent}
+    known = {*pool.dense_tasks, *pool.patch_tasks, *(() if parent is None else parent.labels.names)}
     kept = [task for task in config.labels.tasks if task.name in known]
     return LabelSchema(
         tasks=tuple(
@@ -105,4 +111,6 @@ def _start_network(config: TrainConfig) -> MultiTaskNetwork:
             name: value for name, value in parent.state_dict().items() if name in own and own[name].shape == value.shape
         }
         network.load_state_dict(own | fitting)
+    if config.encoder_from is not None:
+        load_encoder(network, config.encoder_from)
     return network

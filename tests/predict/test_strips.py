@@ -1,0 +1,100 @@
+"""Where memory runs out, tiles go through the torch engine in strips, and the maps stay those of whole tiles."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pathloop.core import ModelError
+from pathloop.networks import find_model
+from pathloop.predict import EngineChoice
+from pathloop.predict._strips import joined, strips
+from pathloop.predict._torch import TorchEngine
+from pathloop.synth import draw_colon
+
+CHOICE = EngineChoice("torch", "cpu", "fp32", "asked for")
+
+
+@given(
+    n_steps=st.integers(1, 12),
+    n=st.integers(1, 16),
+    step=st.sampled_from([32, 128, 144]),
+    margin=st.integers(0, 300),
+)
+def test_strips_put_together_are_the_tile(n_steps, n, step, margin):
+    height = n_steps * step
+    tile = np.arange(height * 2).reshape(height, 2)
+    parts = strips(height, n, step_px=step, margin_px=margin)
+    assert len(parts) <= max(n, 1)
+    assert all(one.read.start % step == one.read.stop % step == 0 for one in parts)
+    for one in parts:
+        assert one.core.start - one.read.start >= margin or one.read.start == 0
+        assert one.read.stop - one.core.stop >= margin or one.read.stop == height
+    maps = [{"dense": tile[one.read][None], "cells": tile[one.read][::step][None]} for one in parts]
+    whole = joined(maps, parts)
+    np.testing.assert_array_equal(whole["dense"][0], tile)
+    np.testing.assert_array_equal(whole["cells"][0], tile[::step])
+
+
+@pytest.fixture(scope="module")
+def engine_and_tile():
+    return TorchEngine(find_model("fast"), ("gland", "nuclei", "tissue"), CHOICE), draw_colon(
+        (768, 384), seed=7, outline=False
+    ).image
+
+
+def short_of_memory(engine, monkeypatch, most_px, error=torch.OutOfMemoryError):
+    run, sizes = engine._run, []
+
+    def limited(pixels):
+        sizes.append(pixels.shape[0])
+        if pixels.shape[0] * pixels.shape[1] > most_px:
+            raise error("DefaultCPUAllocator: can't allocate memory")
+        return run(pixels)
+
+    monkeypatch.setattr(engine, "_run", limited)
+    monkeypatch.setattr(engine, "_n_strips", 1)
+    return sizes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError, RuntimeError])
+def test_out_of_memory_halves_and_goes_on(engine_and_tile, monkeypatch, error):
+    engine, tile = engine_and_tile
+    whole = engine.run(tile)
+    sizes = short_of_memory(engine, monkeypatch, 600 * 384, error)
+    parts = engine.run(tile)
+    assert sizes == [768, 512, 512]
+    assert {name: one.shape for name, one in parts.items()} == {name: one.shape for name, one in whole.items()}
+    for name in ("gland", "nuclei"):
+        difference = np.abs(parts[name].astype(int) - whole[name].astype(int))
+        assert np.quantile(difference, 0.999) <= 8, name
+        # away from the cut by more than the margin everything is the same
+        assert difference[:, :128].max() <= 1, name
+    np.testing.assert_array_equal(parts["tissue"].argmax(axis=0), whole["tissue"].argmax(axis=0))
+    # later tiles do not try again what did not fit
+    sizes.clear()
+    engine.run(tile)
+    assert sizes == [512, 512]
+
+
+@pytest.mark.slow
+def test_what_fits_in_no_parts_is_said(engine_and_tile, monkeypatch):
+    engine, tile = engine_and_tile
+    sizes = short_of_memory(engine, monkeypatch, 10)
+    with pytest.raises(ModelError, match="does not fit into the memory of cpu, not even in strips; use a smaller"):
+        engine.run(tile)
+    assert len(sizes) <= 6
+
+
+@pytest.mark.slow
+def test_other_errors_are_not_taken_for_memory(engine_and_tile, monkeypatch):
+    engine, tile = engine_and_tile
+
+    def broken(_):
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr(engine, "_run", broken)
+    with pytest.raises(RuntimeError, match="something else"):
+        engine.run(tile)
