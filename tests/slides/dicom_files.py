@@ -20,6 +20,7 @@ PATIENT = "Roe^Jane"
 SYNTAXES = {
     "uncompressed": ExplicitVRLittleEndian,
     "jpeg": JPEGBaseline8Bit,
+    "jpeg-rgb": JPEGBaseline8Bit,
     "jpeg2000": JPEG2000Lossless,
     "jpegls": JPEGLSLossless,
     "rle": RLELossless,
@@ -161,17 +162,19 @@ def _place(corner: tuple[int, int]) -> Dataset:
 
 
 def _pixels(dataset: FileDataset, frames: list[Picture], kind: str, *, offsets: bool = True) -> None:
-    dataset.file_meta.TransferSyntaxUID = SYNTAXES[kind]
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian if kind == "rle" else SYNTAXES[kind]
     dataset.NumberOfFrames = len(frames)
     dataset.SamplesPerPixel, dataset.PlanarConfiguration, dataset.PixelRepresentation = 3, 0, 0
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 8, 8, 7
     dataset.PhotometricInterpretation = PHOTOMETRIC.get(kind, "RGB")
-    dataset.LossyImageCompression = "01" if kind == "jpeg" else "00"
+    dataset.LossyImageCompression = "01" if kind.startswith("jpeg-") or kind == "jpeg" else "00"
     if kind == "jpeg":
         dataset.LossyImageCompressionRatio, dataset.LossyImageCompressionMethod = 5, "ISO_10918_1"
-    if kind == "uncompressed":
+    if kind in ("uncompressed", "rle"):
         dataset.PixelData = b"".join(frame.tobytes() for frame in frames)
         dataset["PixelData"].VR = "OB"
+        if kind == "rle":
+            dataset.compress(RLELossless, generate_instance_uid=False)
         return
     dataset.PixelData = encapsulate([_encoded(frame, kind) for frame in frames], has_bot=offsets)
     dataset["PixelData"].VR = "OB"
@@ -182,26 +185,11 @@ def _encoded(frame: NDArray[np.uint8], kind: str) -> bytes:
         return bytes(
             imagecodecs.jpeg8_encode(frame, level=95, colorspace="RGB", outcolorspace="YCBCR", subsampling="422")
         )
+    if kind == "jpeg-rgb":
+        return bytes(imagecodecs.jpeg8_encode(frame, level=95, colorspace="RGB", outcolorspace="RGB"))
     if kind == "jpeg2000":
         return bytes(imagecodecs.jpeg2k_encode(frame, level=0, codecformat="j2k", reversible=True, mct=True))
-    if kind == "jpegls":
-        return bytes(imagecodecs.jpegls_encode(frame))
-    from pydicom.pixels.encoders.native import _encode_frame
-    from pydicom.pixels.encoders.base import EncodeRunner
-
-    runner = EncodeRunner(RLELossless)
-    runner.set_options(
-        rows=TILE,
-        columns=TILE,
-        samples_per_pixel=3,
-        bits_allocated=8,
-        bits_stored=8,
-        number_of_frames=1,
-        pixel_representation=0,
-        photometric_interpretation="RGB",
-        planar_configuration=0,
-    )
-    return bytes(_encode_frame(frame.tobytes(), runner))
+    return bytes(imagecodecs.jpegls_encode(frame))
 
 
 def _code(value: str, scheme: str, meaning: str) -> Dataset:

@@ -4,7 +4,7 @@ from pathloop.slides._build_pyramid import build_pyramid
 from pathloop.slides._icc import profile_name
 from pathloop.slides._levels import Level
 from pathloop.slides._ome_zarr_layout import is_ome_zarr
-from pathloop.slides._open import SLIDE_FOLDER_SUFFIXES, SLIDE_SUFFIXES, open_slide
+from pathloop.slides._open import SLIDE_FOLDER_SUFFIXES, SLIDE_SUFFIXES, is_slide_folder, open_slide
 from pathloop.slides._pyramid_store import PyramidFile, remove_pyramids, stored_pyramids
 from pathloop.slides._slide import OVERVIEW_PX, Slide
 from pathloop.slides._tissue import TissueMask, tissue_mask
@@ -19,6 +19,7 @@ __all__ = [
     "TissueMask",
     "build_pyramid",
     "is_ome_zarr",
+    "is_slide_folder",
     "open_slide",
     "profile_name",
     "remove_pyramids",

@@ -1,6 +1,7 @@
 """DICOM whole slides: a series of files, read by OpenSlide where it can, else frame by frame with pydicom."""
 
 import contextlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +17,12 @@ from pathloop.slides._slide import Slide
 if TYPE_CHECKING:
     from pathloop.slides._dicom_file import DicomFile
 
-__all__ = ["dicom_files", "is_dicom", "open_dicom"]
+__all__ = ["dicom_files", "is_dicom", "is_dicom_slide", "open_dicom"]
 
 MAGIC = b"DICM"
 MAGIC_AT = 128
+MICROSCOPE_CLASS = re.compile(rb"1\.2\.840\.10008\.5\.1\.4\.1\.1\.77\.1\.[236]\0?[^0-9.]")
+META_BYTES = 1024
 NEEDS_EXTRA = "OpenSlide cannot read this DICOM slide; install what reads more of them: pip install 'pathloop[dicom]'"
 
 
@@ -39,6 +42,15 @@ def dicom_files(folder: Path) -> list[Path]:
     except OSError as error:
         raise SlideError(f"{folder}: cannot be read ({error.strerror or error})") from error
     return found
+
+
+def is_dicom_slide(folder: Path) -> bool:
+    """Whether a folder holds a DICOM image of a microscope, as the heads of its files state it."""
+    for path in dicom_files(folder):
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            if MICROSCOPE_CLASS.search(file.read(META_BYTES)):
+                return True
+    return False
 
 
 def open_dicom(path: Path, *, um_per_px: float | None = None) -> Slide:

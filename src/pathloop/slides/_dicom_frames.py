@@ -1,5 +1,6 @@
 """Where the frames of a DICOM file lie in its bytes, and how their bytes become RGB."""
 
+import itertools
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ CODECS = {
 ITEM, END_OF_ITEMS = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
 UNDEFINED_LENGTH = 0xFFFFFFFF
 GREY = ("MONOCHROME1", "MONOCHROME2")
+COLOUR_MARKS, MARKS_WITHIN = (b"JFIF\0", b"Adobe"), 4096
 # In JPEG 2000 the codec itself undoes ICT and RCT.
 COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 CUT_OFF = "the file is cut off (pixels are missing); copy it again from its source"
@@ -145,8 +147,10 @@ def _decoded(
     """Stored samples of a compressed frame; into a ready array, so that a damaged size cannot ask for any memory."""
     out: NDArray[Any] = np.empty(shape if shape[2] > 1 else shape[:2], dtype)
     if codec == "jpeg":
-        stored = "GRAYSCALE" if shape[2] == 1 else "YCBCR" if ycbcr else "RGB"
         wanted = "GRAYSCALE" if shape[2] == 1 else "RGB"
+        stored = wanted if shape[2] == 1 or not ycbcr else "YCBCR"
+        if shape[2] == 3 and any(mark in data[:MARKS_WITHIN] for mark in COLOUR_MARKS):
+            stored = None  # the picture states its colours itself, and files are known whose attributes contradict it
         return np.asarray(imagecodecs.jpeg8_decode(data, colorspace=stored, outcolorspace=wanted, out=out))
     if codec == "jpegls":
         return np.asarray(imagecodecs.jpegls_decode(data, out=out))
@@ -191,7 +195,7 @@ def _grouped(
     if firsts[0] != 0 or (np.diff(firsts) <= 0).any() or firsts[-1] >= len(pieces):
         raise SlideError(f"{path}: this DICOM file is damaged (its offset table fits no frames)")
     bounds = [*firsts.tolist(), len(pieces)]
-    return tuple(tuple(pieces[first:last]) for first, last in zip(bounds[:-1], bounds[1:], strict=True))
+    return tuple(tuple(pieces[first:last]) for first, last in itertools.pairwise(bounds))
 
 
 def _numbers(file: BinaryIO, piece: tuple[int, int], dtype: str) -> NDArray[Any]:

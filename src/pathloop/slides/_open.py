@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from pathloop.core import Scale, SlideError, SlideNotFoundError
-from pathloop.slides._dicom import dicom_files, is_dicom, open_dicom
+from pathloop.slides._dicom import dicom_files, is_dicom, is_dicom_slide, open_dicom
 from pathloop.slides._image import ImageSlide, image_format
 from pathloop.slides._ome_zarr import OmeZarrSlide
-from pathloop.slides._ome_zarr_layout import ROOTS
+from pathloop.slides._ome_zarr_layout import ROOTS, is_ome_zarr
 from pathloop.slides._openslide import OpenSlideSlide, openslide_vendor
 from pathloop.slides._slide import Slide
 from pathloop.slides._tiff import TiffSlide, needs_openslide
 
-__all__ = ["SLIDE_FOLDER_SUFFIXES", "SLIDE_SUFFIXES", "open_slide", "reopen"]
+__all__ = ["SLIDE_FOLDER_SUFFIXES", "SLIDE_SUFFIXES", "is_slide_folder", "open_slide", "reopen"]
 
 SLIDE_SUFFIXES = (
     ".bif",
@@ -35,7 +35,7 @@ SLIDE_SUFFIXES = (
 """File name endings of the slides that `open_slide` reads (the content decides, not the name)."""
 
 SLIDE_FOLDER_SUFFIXES = (".zarr",)
-"""Endings of the folders that are slides."""
+"""Endings of the folders that are slides; a DICOM series lies in a folder of any name."""
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # The other vendors' TIFFs have levels, bounds or colours that need more than TIFF says, and OpenSlide knows them.
@@ -81,6 +81,11 @@ def open_slide(path: Path | str, *, um_per_px: float | None = None, to_srgb: boo
         slide.close()
         raise
     return slide
+
+
+def is_slide_folder(path: Path) -> bool:
+    """Whether a folder holds an OME-Zarr picture or a DICOM slide; False for files. Reads metadata only."""
+    return path.is_dir() and (is_ome_zarr(path) or is_dicom_slide(path))
 
 
 def reopen(path: Path, um_per_px: float | None, to_srgb: bool) -> Slide:  # noqa: FBT001 - pickle gives places only
