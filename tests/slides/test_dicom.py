@@ -155,6 +155,16 @@ def test_two_series_in_a_folder(tmp_path: Path, kind: str) -> None:
         np.testing.assert_array_equal(whole(slide), picture(200, 260, seed=3))
 
 
+def test_scale_from_the_imaged_area(tmp_path: Path) -> None:
+    """Where no spacing of pixels is stated; a square area of an oblong image says how long its longer side is."""
+    path = edit_dicom(without_uids(tmp_path), "SharedFunctionalGroupsSequence")
+    for height, expected in ((0.15, (0.5, 0.5)), (0.21, (0.5, 0.5)), (0.153, (0.51, 0.5))):
+        with open_slide(edit_dicom(path, ImagedVolumeHeight=height, ImagedVolumeWidth=0.21)) as slide:
+            assert (slide.scale.y, slide.scale.x) == pytest.approx(expected)
+    with open_slide(edit_dicom(path, "ImagedVolumeHeight")) as slide:
+        assert slide.scale is None
+
+
 def test_oblong_pixels_and_frames_without_offset_table(tmp_path: Path) -> None:
     path = write_dicom(tmp_path, picture(), kind="jpegls", levels=0, um_per_px=(0.4, 0.5), offsets=False)
     with open_slide(path) as slide:

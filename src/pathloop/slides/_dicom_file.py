@@ -248,7 +248,11 @@ def _scale(header: Any, shape: tuple[int, int]) -> Any:
     sizes = header.get("ImagedVolumeHeight"), header.get("ImagedVolumeWidth")
     if not all(sizes):
         return None
-    return usable_scale(*(float(size) * 1000 / part for size, part in zip(sizes, shape, strict=True)))
+    y, x = (float(size) * 1000 / part for size, part in zip(sizes, shape, strict=True))
+    if max(y, x) > 1.05 * min(y, x):
+        # a square area stated for an oblong image: pixels are square, and the image's longer side fills the area
+        y = x = min(y, x)
+    return usable_scale(y, x)
 
 
 def _power(header: Any) -> float | None:

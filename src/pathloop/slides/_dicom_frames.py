@@ -148,7 +148,7 @@ def _decoded(
     out: NDArray[Any] = np.empty(shape if shape[2] > 1 else shape[:2], dtype)
     if codec == "jpeg":
         wanted = "GRAYSCALE" if shape[2] == 1 else "RGB"
-        stored = wanted if shape[2] == 1 or not ycbcr else "YCBCR"
+        stored: str | None = wanted if shape[2] == 1 or not ycbcr else "YCBCR"
         if shape[2] == 3 and any(mark in data[:MARKS_WITHIN] for mark in COLOUR_MARKS):
             stored = None  # the picture states its colours itself, and files are known whose attributes contradict it
         return np.asarray(imagecodecs.jpeg8_decode(data, colorspace=stored, outcolorspace=wanted, out=out))
