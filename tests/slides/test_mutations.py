@@ -1,4 +1,4 @@
-"""Fifty damaged copies of drawn slides are read or refused; `benchmarks/mutations.py` does it with 500, real ones too."""
+"""Fifty damaged copies of drawn slides are read or refused; `benchmarks/mutations.py` takes 500, of real ones too."""
 
 import sys
 from pathlib import Path
@@ -43,7 +43,7 @@ def test_what_is_looked_for_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyP
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"), prepend=mutations.os.pathsep)
     good, bad = (write_image(tmp_path / name, picture(80, 90)) for name in ("good.png", "bad.png"))
-    reader = mutations.Reader(limit_s=20 if expected != "hang" else 8)
+    reader = mutations.Reader(limit_s=20 if expected != "hang" else 6)
     try:
         assert [reader.read(path)["outcome"] for path in (good, bad, good)] == ["read", expected, "read"]
     finally:

@@ -141,3 +141,13 @@ def test_opening_warns_of_nothing(tmp_path: Path) -> None:
         for name, write in WRITERS.items():
             with open_slide(write(tmp_path / name)) as slide:
                 assert slide.levels
+
+
+@pytest.mark.parametrize("tag", ["TileWidth", "TileLength"])
+def test_tiles_without_pixels(tmp_path: Path, tag: str) -> None:
+    path = write_tiff(tmp_path / "a.tif", picture(), photometric="rgb", tile=(64, 64))
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        file.pages[0].tags[tag].overwrite(0)
+    with pytest.raises(SlideError, match="damaged") as error:
+        open_slide(path)
+    one_line(error, path)

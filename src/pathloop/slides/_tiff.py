@@ -119,6 +119,8 @@ class TiffSlide(Slide):
         size = self._tiff.filehandle.size
         for planes in self._layout.levels:
             for page in planes.pages:
+                if min(_tile_shape(page.keyframe)) < 1:
+                    raise SlideError(f"{path}: this TIFF is damaged (tiles without pixels); copy it from its source")
                 offsets = np.asarray(page.dataoffsets, dtype=np.int64)
                 counts = np.asarray(page.databytecounts, dtype=np.int64)
                 if offsets.size == 0 or offsets.size != counts.size:
