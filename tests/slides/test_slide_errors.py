@@ -151,3 +151,15 @@ def test_tiles_without_pixels(tmp_path: Path, tag: str) -> None:
     with pytest.raises(SlideError, match="damaged") as error:
         open_slide(path)
     one_line(error, path)
+
+
+def test_missing_pages(tmp_path: Path) -> None:
+    """Cut off behind the pixels of level 0: the other levels would be missing without a word."""
+    path = write_svs(tmp_path / "a.svs", picture())
+    with tifffile.TiffFile(path) as file:
+        end = file.pages[1].offset
+        assert max(file.pages[0].dataoffsets) < end
+    path.write_bytes(path.read_bytes()[:end])
+    with pytest.raises(SlideError, match="cut off") as error:
+        open_slide(path)
+    one_line(error, path)
