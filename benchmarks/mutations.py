@@ -273,7 +273,7 @@ def drawn_slides(folder):
         write_image(folder / "drawn.png", image),
         write_image(folder / "drawn.jpg", image),
         write_ome_zarr(folder / "drawn.ome.zarr", image, axes="cyx", um=(0.5, 0.5)),
-        write_dicom(folder / "dicom_openslide", image, kind="jpeg").parent,
+        write_dicom(folder / "dicom_jpeg", image, kind="jpeg").parent,
         write_dicom(folder / "dicom_frames", image, kind="jpegls", sparse=True).parent,
         write_dicom(folder / "dicom_rle", image, kind="rle", levels=0).parent,
     ]

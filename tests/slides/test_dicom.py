@@ -1,5 +1,6 @@
-"""DICOM series: what OpenSlide reads, what is read frame by frame, and what is refused."""
+"""DICOM series: frame by frame, by OpenSlide without the extra, and what is refused."""
 
+import contextlib
 import logging
 import shutil
 import sys
@@ -31,17 +32,40 @@ def reader(slide: Slide) -> str:
 
 
 def without_uids(folder: Path, **options) -> Path:
-    """A file of one level that lacks what OpenSlide asks for."""
+    """A file of one level that lacks what the standard asks for."""
     return edit_dicom(write_dicom(folder, picture(), levels=0, **options), *MISSING, "ImageType", "SeriesInstanceUID")
 
 
-class TestConformant(SlideReaderTests):
-    """A series of several levels, by its folder; OpenSlide reads it."""
+@contextlib.contextmanager
+def no_pydicom():
+    """As where the extra is not installed."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "pydicom"]:
+            patch.delitem(sys.modules, name)
+        patch.delitem(sys.modules, "pathloop.slides._dicom_file", raising=False)
+        patch.setitem(sys.modules, "pydicom", None)
+        yield
+
+
+class TestConformantWithoutTheExtra(SlideReaderTests):
+    """A series of several levels, by its folder, read by OpenSlide."""
 
     @pytest.fixture(scope="class")
     @classmethod
     def slide_path(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
         return write_dicom(tmp_path_factory.mktemp("dicom") / "series", picture()).parent
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def without_the_extra(cls, slide_path: Path):
+        with no_pydicom():
+            yield
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def slide(cls, slide_path: Path, without_the_extra: None):
+        with open_slide(slide_path) as slide:
+            yield slide
 
     def test_facts(self, slide: Slide) -> None:
         assert (reader(slide), slide.format) == ("OpenSlideSlide", "dicom")
@@ -55,13 +79,13 @@ class TestConformant(SlideReaderTests):
         np.testing.assert_array_equal(slide.read_associated("label"), picture()[:TILE, :TILE])
 
 
-class TestFrameWise(SlideReaderTests):
-    """The same series with a compression that OpenSlide does not know."""
+class TestConformant(SlideReaderTests):
+    """The same series frame by frame."""
 
     @pytest.fixture(scope="class")
     @classmethod
     def slide_path(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        return write_dicom(tmp_path_factory.mktemp("dicom") / "series", picture(), kind="jpegls").parent
+        return write_dicom(tmp_path_factory.mktemp("dicom") / "series", picture()).parent
 
     def test_facts(self, slide: Slide) -> None:
         assert (reader(slide), slide.format) == ("DicomSlide", "dicom")
@@ -100,9 +124,9 @@ def test_compressions_and_sparse_tiles(tmp_path: Path, kind: str, sparse: bool) 
         expected[:TILE, :TILE] = 255
     path = write_dicom(tmp_path / "a", picture(), kind=kind, sparse=sparse, levels=0)
     lacking = without_uids(tmp_path / "b", kind=kind, sparse=sparse)
-    for file, name in ((path, None), (lacking, "DicomSlide")):
+    for file in (path, lacking):
         with open_slide(file) as slide:
-            assert name in (None, reader(slide))
+            assert reader(slide) == "DicomSlide"
             difference = np.abs(whole(slide).astype(int) - expected)
         assert difference.mean() < (2.5 if kind == "jpeg" else 1e-9)
 
@@ -135,22 +159,25 @@ def test_a_jpeg_that_states_none_goes_by_the_attributes(tmp_path: Path, kind: st
 
 
 def test_any_file_of_a_series_is_the_slide(tmp_path: Path) -> None:
-    for kind in ("jpeg2000", "jpegls"):
-        folder = write_dicom(tmp_path / kind, picture(), kind=kind).parent
-        found = set()
+    folder = write_dicom(tmp_path / "series", picture()).parent
+    found = set()
+    for extra in (contextlib.nullcontext, no_pydicom):
         for path in (folder, *folder.iterdir()):
-            with open_slide(path) as slide:
+            with extra(), open_slide(path) as slide:
                 found.add((slide.fingerprint, slide.shape, len(slide.levels)))
-        assert len(found) == 1
+    assert len(found) == 1
 
 
-@pytest.mark.parametrize("kind", ["jpeg2000", "jpegls"])
-def test_two_series_in_a_folder(tmp_path: Path, kind: str) -> None:
-    write_dicom(tmp_path / "s", picture(), kind=kind, levels=1)
-    other = write_dicom(tmp_path / "s", picture(200, 260, seed=3), kind=kind, levels=1, series="2")
-    with pytest.raises(SlideError, match=r"holds 2 DICOM series; give one file of the slide \(1-0\.dcm, 2-0\.dcm"):
+@pytest.mark.parametrize("extra", [contextlib.nullcontext, no_pydicom])
+def test_two_series_in_a_folder(tmp_path: Path, extra) -> None:
+    write_dicom(tmp_path / "s", picture(), levels=1)
+    other = write_dicom(tmp_path / "s", picture(200, 260, seed=3), levels=1, series="2")
+    with (
+        extra(),
+        pytest.raises(SlideError, match=r"holds 2 DICOM series; give one file of the slide \(1-0\.dcm, 2-0\.dcm"),
+    ):
         open_slide(tmp_path / "s")
-    with open_slide(other) as slide:
+    with extra(), open_slide(other) as slide:
         assert (slide.shape, len(slide.levels)) == ((200, 260), 2)
         np.testing.assert_array_equal(whole(slide), picture(200, 260, seed=3))
 
@@ -221,17 +248,16 @@ def test_only_a_label(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["jpeg2000", "jpegls"])
-def test_without_the_extra(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra(tmp_path: Path, kind: str) -> None:
     folder = write_dicom(tmp_path / "s", picture(), kind=kind, levels=0).parent
-    for name in [name for name in sys.modules if name.partition(".")[0] == "pydicom"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.delitem(sys.modules, "pathloop.slides._dicom_file", raising=False)
-    monkeypatch.setitem(sys.modules, "pydicom", None)
+    with open_slide(folder) as slide:
+        identity = slide.fingerprint
     if kind == "jpeg2000":
-        with open_slide(folder) as slide:
+        with no_pydicom(), open_slide(folder / "1-0.dcm") as slide:
+            assert (reader(slide), slide.fingerprint) == ("OpenSlideSlide", identity)
             np.testing.assert_array_equal(whole(slide), picture())
     else:
-        with pytest.raises(SlideError, match=r"pip install 'pathloop\[dicom\]'") as error:
+        with no_pydicom(), pytest.raises(SlideError, match=r"pip install 'pathloop\[dicom\]'") as error:
             open_slide(folder)
         assert "\n" not in str(error.value)
 

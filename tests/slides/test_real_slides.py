@@ -72,6 +72,7 @@ class TestDicomFile(SlideReaderTests):
     @pytest.fixture(scope="class")
     @classmethod
     def slide_path(cls, data_dir: Path) -> Path:
+        pytest.importorskip("pydicom", reason="pydicom (extra dicom) is not installed")
         return data_dir / "restricted" / "whole_slide" / "pathml_small_dicom.dcm"
 
     def test_facts(self, slide) -> None:

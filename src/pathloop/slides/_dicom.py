@@ -1,4 +1,4 @@
-"""DICOM whole slides: a series of files, read by OpenSlide where it can, else frame by frame with pydicom."""
+"""DICOM whole slides: a series of files, read frame by frame with pydicom (extra ``dicom``), else by OpenSlide."""
 
 import contextlib
 import re
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pathloop.core import SlideError, UsageError
-from pathloop.slides._fingerprint import file_fingerprint
+from pathloop.slides._fingerprint import dicom_fingerprint, file_fingerprint
 from pathloop.slides._levels import LevelLayout, SlideHeader, exact_downsample, shrinking
 from pathloop.slides._openslide import OpenSlideSlide, openslide_hash
 from pathloop.slides._slide import Slide
@@ -64,17 +64,18 @@ def open_dicom(path: Path, *, um_per_px: float | None = None) -> Slide:
     """
     file = _only_series(path) if path.is_dir() else path
     try:
-        return OpenSlideSlide(path, file=file, um_per_px=um_per_px)
-    except SlideError as refused:
+        import pydicom  # noqa: F401
+    except ImportError:
         try:
-            import pydicom  # noqa: F401
-        except ImportError:
+            return OpenSlideSlide(path, file=file, um_per_px=um_per_px)
+        except SlideError as refused:
             raise SlideError(f"{path}: {NEEDS_EXTRA}") from refused
+    # not OpenSlide first: of damaged files its reader of DICOM kills the process
     return DicomSlide(path, file, um_per_px=um_per_px)
 
 
 class DicomSlide(Slide):
-    """A series read frame by frame: files with attributes missing, and compressions that OpenSlide does not know.
+    """A series read frame by frame, files with attributes missing too.
 
     Files of the series whose image type is LABEL, OVERVIEW or THUMBNAIL are associated images, all others levels.
 
@@ -114,7 +115,8 @@ class DicomSlide(Slide):
         return self._files[level].read_tile(row, column)
 
     def _identify(self) -> str:
-        return file_fingerprint(self._files[0].path)
+        top = self._files[0]
+        return dicom_fingerprint(*top.uids, top.shape) if all(top.uids) else file_fingerprint(top.path)
 
     def _close_file(self) -> None:
         for each in (*self._files, *self._images.values()):

@@ -24,6 +24,7 @@ __all__ = ["DicomFile", "damage_as", "read_series"]
 SERIES_TAGS = ["SeriesInstanceUID"]
 TAGS = [
     *SERIES_TAGS,
+    "SOPInstanceUID",
     "SOPClassUID",
     "ImageType",
     "Rows",
@@ -103,6 +104,8 @@ class DicomFile:
         The file.
     kind
         ``level``, or the name of an associated image.
+    uids
+        Of the series and of this instance; empty where not stated.
     shape
         (height, width) of the whole image, px.
     tile
@@ -130,6 +133,7 @@ class DicomFile:
                 start = self._file.tell()
                 self._check(header)
                 self.kind = _kind(header)
+                self.uids = str(header.get("SeriesInstanceUID") or ""), str(header.get("SOPInstanceUID") or "")
                 self.tile = int(header.Rows), int(header.Columns)
                 count = max(1, int(header.get("NumberOfFrames") or 1))
                 self._grid = self._layout(header, count)

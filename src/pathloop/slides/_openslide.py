@@ -10,7 +10,7 @@ import openslide
 from numpy.typing import NDArray
 
 from pathloop.core import Rect, SlideError, UsageError
-from pathloop.slides._fingerprint import file_fingerprint
+from pathloop.slides._fingerprint import dicom_fingerprint, file_fingerprint
 from pathloop.slides._levels import LevelLayout, SlideHeader, exact_downsample
 from pathloop.slides._metadata import openslide_facts
 from pathloop.slides._rgb import over_white
@@ -123,8 +123,12 @@ class OpenSlideSlide(Slide):
 
     def _identify(self) -> str:
         # slides in several files: no one of them tells them apart, OpenSlide's hash over all does
-        content = self._handle.properties.get("openslide.quickhash-1")
-        if content and (self.format == "dicom" or self.path.suffix.lower() in (".vms", ".vmu")):
+        properties = self._handle.properties
+        if self.format == "dicom":
+            series, instance = (properties.get(f"dicom.{kind}InstanceUID", "") for kind in ("Series", "SOP"))
+            return dicom_fingerprint(series, instance, self.shape)
+        content = properties.get("openslide.quickhash-1")
+        if content and self.path.suffix.lower() in (".vms", ".vmu"):
             return hashlib.sha256(f"pathloop-slide-1:{content}:{self.shape}".encode()).hexdigest()
         return file_fingerprint(self.path)
 
