@@ -141,3 +141,25 @@ def test_opening_warns_of_nothing(tmp_path: Path) -> None:
         for name, write in WRITERS.items():
             with open_slide(write(tmp_path / name)) as slide:
                 assert slide.levels
+
+
+@pytest.mark.parametrize("tag", ["TileWidth", "TileLength"])
+def test_tiles_without_pixels(tmp_path: Path, tag: str) -> None:
+    path = write_tiff(tmp_path / "a.tif", picture(), photometric="rgb", tile=(64, 64))
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        file.pages[0].tags[tag].overwrite(0)
+    with pytest.raises(SlideError, match="damaged") as error:
+        open_slide(path)
+    one_line(error, path)
+
+
+def test_missing_pages(tmp_path: Path) -> None:
+    """Cut off behind the pixels of level 0: the other levels would be missing without a word."""
+    path = write_svs(tmp_path / "a.svs", picture())
+    with tifffile.TiffFile(path) as file:
+        end = file.pages[1].offset
+        assert max(file.pages[0].dataoffsets) < end
+    path.write_bytes(path.read_bytes()[:end])
+    with pytest.raises(SlideError, match="cut off") as error:
+        open_slide(path)
+    one_line(error, path)

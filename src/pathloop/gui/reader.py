@@ -13,23 +13,23 @@ NOTHING_TO_ADD: list[Any] = [(None,)]
 
 
 def get_slide_reader(path: str | list[str]) -> Reader | None:
-    """The reader of one slide, or None for a stack of files and for folders that hold no OME-Zarr picture.
+    """The reader of one slide, or None for a stack of files and for folders that are no OME-Zarr or DICOM slide.
 
     napari asks about every folder, whatever its name.
     """
-    from pathloop.slides import is_ome_zarr
+    from pathloop.slides import is_slide_folder
 
-    if isinstance(path, list) or (Path(path).is_dir() and not is_ome_zarr(Path(path))):
+    if isinstance(path, list) or (Path(path).is_dir() and not is_slide_folder(Path(path))):
         return None
     return _read_slide
 
 
 def get_project_reader(path: str | list[str]) -> Reader | None:
     """The reader of a project folder, or None where the path is none."""
-    from pathloop.slides import is_ome_zarr
+    from pathloop.slides import is_slide_folder
 
     is_folder = isinstance(path, str) and Path(path).is_dir()
-    return _read_project if is_folder and not is_ome_zarr(Path(str(path))) else None
+    return _read_project if is_folder and not is_slide_folder(Path(str(path))) else None
 
 
 def _read_slide(path: str) -> list[LayerData]:

@@ -4,7 +4,7 @@ from pathloop.slides._build_pyramid import build_pyramid
 from pathloop.slides._icc import profile_name
 from pathloop.slides._levels import Level
 from pathloop.slides._ome_zarr_layout import is_ome_zarr
-from pathloop.slides._open import SLIDE_FOLDER_SUFFIXES, SLIDE_SUFFIXES, open_slide
+from pathloop.slides._open import SLIDE_FOLDER_SUFFIXES, SLIDE_SUFFIXES, is_slide_folder, open_slide
 from pathloop.slides._pyramid_store import PyramidFile, remove_pyramids, stored_pyramids
 from pathloop.slides._quality import QualityNote, quality_note, quality_steps
 from pathloop.slides._quality_words import QUALITY_NAMES
@@ -23,6 +23,7 @@ __all__ = [
     "TissueMask",
     "build_pyramid",
     "is_ome_zarr",
+    "is_slide_folder",
     "open_slide",
     "profile_name",
     "quality_note",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pathloop.core import SlideError
 
-__all__ = ["file_fingerprint"]
+__all__ = ["dicom_fingerprint", "file_fingerprint"]
 
 SAMPLE_BYTES = 2**20
 
@@ -44,3 +44,8 @@ def file_fingerprint(path: Path) -> str:
     except OSError as error:
         raise SlideError(f"{path}: cannot be read ({error.strerror or error})") from error
     return digest.hexdigest()
+
+
+def dicom_fingerprint(series: str, instance: str, shape: tuple[int, int]) -> str:
+    """Identity of a DICOM series by its UID and that of its finest level: no other ones in the world are equal."""
+    return hashlib.sha256(f"pathloop-dicom-1:{series}:{instance}:{shape}".encode()).hexdigest()

@@ -3,14 +3,15 @@
 from pathlib import Path
 
 from pathloop.core import Scale, SlideError, SlideNotFoundError
+from pathloop.slides._dicom import dicom_files, is_dicom, is_dicom_slide, open_dicom
 from pathloop.slides._image import ImageSlide, image_format
 from pathloop.slides._ome_zarr import OmeZarrSlide
-from pathloop.slides._ome_zarr_layout import ROOTS
+from pathloop.slides._ome_zarr_layout import ROOTS, is_ome_zarr
 from pathloop.slides._openslide import OpenSlideSlide, openslide_vendor
 from pathloop.slides._slide import Slide
 from pathloop.slides._tiff import TiffSlide, needs_openslide
 
-__all__ = ["SLIDE_FOLDER_SUFFIXES", "SLIDE_SUFFIXES", "open_slide", "reopen"]
+__all__ = ["SLIDE_FOLDER_SUFFIXES", "SLIDE_SUFFIXES", "is_slide_folder", "open_slide", "reopen"]
 
 SLIDE_SUFFIXES = (
     ".bif",
@@ -34,7 +35,7 @@ SLIDE_SUFFIXES = (
 """File name endings of the slides that `open_slide` reads (the content decides, not the name)."""
 
 SLIDE_FOLDER_SUFFIXES = (".zarr",)
-"""Endings of the folders that are slides."""
+"""Endings of the folders that are slides; a DICOM series lies in a folder of any name."""
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # The other vendors' TIFFs have levels, bounds or colours that need more than TIFF says, and OpenSlide knows them.
@@ -49,7 +50,7 @@ def open_slide(path: Path | str, *, um_per_px: float | None = None, to_srgb: boo
     path
         An Aperio SVS, (OME-)TIFF with or without a pyramid, anything OpenSlide reads (NDPI, MIRAX, SCN, BIF, VMS,
         DICOM, ...), an OME-Zarr folder (0.4, 0.5), or a plain PNG, JPEG, WebP or BMP image. MIRAX: the ``.mrxs`` file
-        beside its folder.
+        beside its folder. DICOM: a file of the series, whose other levels lie beside it, or the folder of one series.
     um_per_px
         Size of a level-0 pixel, um, 0.05 to 20; beats what the file states.
     to_srgb
@@ -82,6 +83,11 @@ def open_slide(path: Path | str, *, um_per_px: float | None = None, to_srgb: boo
     return slide
 
 
+def is_slide_folder(path: Path) -> bool:
+    """Whether a folder holds an OME-Zarr picture or a DICOM slide; False for files. Reads metadata only."""
+    return path.is_dir() and (is_ome_zarr(path) or is_dicom_slide(path))
+
+
 def reopen(path: Path, um_per_px: float | None, to_srgb: bool) -> Slide:  # noqa: FBT001 - pickle gives places only
     """Open a slide again in another process, with the arguments it was opened with."""
     return open_slide(path, um_per_px=um_per_px, to_srgb=to_srgb)
@@ -91,9 +97,13 @@ def _read(path: Path, um_per_px: float | None) -> Slide:
     """The reader of a slide."""
     if path.is_dir() and any((path / name).is_file() for name in ROOTS):
         return OmeZarrSlide(path, um_per_px=um_per_px)
+    if path.is_dir() and dicom_files(path):
+        return open_dicom(path, um_per_px=um_per_px)
     head = _head(path)
     if not head:
         raise SlideError(f"{path}: the file is empty")
+    if is_dicom(head):
+        return open_dicom(path, um_per_px=um_per_px)
     vendor = openslide_vendor(path)
     if vendor is not None and vendor not in TIFF_VENDORS:
         return OpenSlideSlide(path, um_per_px=um_per_px)
@@ -111,7 +121,7 @@ def _head(path: Path) -> bytes:
     """The first bytes of a file, or an error that says why there are none."""
     try:
         with path.open("rb") as file:
-            return file.read(16)
+            return file.read(132)
     except FileNotFoundError as error:
         raise SlideNotFoundError(f"{path}: no such file") from error
     except IsADirectoryError as error:

@@ -1,6 +1,7 @@
 """Slides that OpenSlide reads: Hamamatsu, MIRAX, Leica, Ventana, Philips, Sakura, Trestle, Zeiss, DICOM."""
 
 import contextlib
+import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -9,12 +10,13 @@ import openslide
 from numpy.typing import NDArray
 
 from pathloop.core import Rect, SlideError, UsageError
+from pathloop.slides._fingerprint import dicom_fingerprint, file_fingerprint
 from pathloop.slides._levels import LevelLayout, SlideHeader, exact_downsample
 from pathloop.slides._metadata import openslide_facts
 from pathloop.slides._rgb import over_white
 from pathloop.slides._slide import Slide
 
-__all__ = ["OpenSlideSlide", "openslide_vendor"]
+__all__ = ["OpenSlideSlide", "openslide_hash", "openslide_vendor"]
 
 TILE_PX = 512
 ASSOCIATED = ("label", "macro", "thumbnail")
@@ -27,6 +29,15 @@ def openslide_vendor(path: Path) -> str | None:
     except openslide.OpenSlideError:
         return None
     return None if vendor is None else str(vendor)
+
+
+def openslide_hash(path: Path) -> str | None:
+    """OpenSlide's own hash of a slide's content, over all files of it; None where it has or can read none."""
+    try:
+        with openslide.OpenSlide(path) as slide:
+            return str(slide.properties.get("openslide.quickhash-1", "")) or None
+    except (openslide.OpenSlideError, OSError):
+        return None
 
 
 @contextlib.contextmanager
@@ -47,15 +58,24 @@ class OpenSlideSlide(Slide):
     Where the file states bounds (MIRAX, Leica, Ventana), the slide is the rectangle of the bounds; regions that were
     never scanned are white.
 
+    Parameters
+    ----------
+    path
+        The slide.
+    um_per_px
+        Size of a level-0 pixel, um; beats what the file states.
+    file
+        What OpenSlide is given, where that is not ``path``: a file of a DICOM series, whose folder is the slide.
+
     Raises
     ------
     SlideError
         If OpenSlide cannot read the file.
     """
 
-    def __init__(self, path: Path, *, um_per_px: float | None = None) -> None:
+    def __init__(self, path: Path, *, um_per_px: float | None = None, file: Path | None = None) -> None:
         with _damage_as(path):
-            self._handle = openslide.OpenSlide(path)
+            self._handle = openslide.OpenSlide(file or path)
             try:
                 properties = self._handle.properties
                 width, height = self._handle.dimensions
@@ -100,6 +120,17 @@ class OpenSlideSlide(Slide):
         )
         with _damage_as(self.path):
             return _rgb(np.asarray(self._handle.read_region(corner, level, size)))
+
+    def _identify(self) -> str:
+        # slides in several files: no one of them tells them apart, OpenSlide's hash over all does
+        properties = self._handle.properties
+        if self.format == "dicom":
+            series, instance = (properties.get(f"dicom.{kind}InstanceUID", "") for kind in ("Series", "SOP"))
+            return dicom_fingerprint(series, instance, self.shape)
+        content = properties.get("openslide.quickhash-1")
+        if content and self.path.suffix.lower() in (".vms", ".vmu"):
+            return hashlib.sha256(f"pathloop-slide-1:{content}:{self.shape}".encode()).hexdigest()
+        return file_fingerprint(self.path)
 
     def _close_file(self) -> None:
         self._handle.close()

@@ -2,6 +2,8 @@
 
 import contextlib
 import logging
+import os
+import struct
 from collections.abc import Iterator
 from contextvars import ContextVar
 from pathlib import Path
@@ -109,16 +111,21 @@ class TiffSlide(Slide):
         page = planes.pages[0]
         if not self._kind.stored_as_rgb or len(planes.pages) > 1 or page.axes != "YXS":
             return None
-        return zarr.open_array(page.aszarr(fillvalue=OUTSIDE), mode="r")
+        with _damage_as(self.path):
+            return zarr.open_array(page.aszarr(fillvalue=OUTSIDE), mode="r")
 
     def _close_file(self) -> None:
         self._tiff.close()
 
     def _check_complete(self, path: Path) -> None:
-        """Find a cut-off file at once: tiles whose bytes lie beyond its end."""
+        """Find a cut-off file at once: tiles or pages that lie beyond its end."""
         size = self._tiff.filehandle.size
+        if _next_page(self._tiff) >= size:
+            raise SlideError(f"{path}: the file is cut off (pages are missing); copy it again from its source")
         for planes in self._layout.levels:
             for page in planes.pages:
+                if min(_tile_shape(page.keyframe)) < 1:
+                    raise SlideError(f"{path}: this TIFF is damaged (tiles without pixels); copy it from its source")
                 offsets = np.asarray(page.dataoffsets, dtype=np.int64)
                 counts = np.asarray(page.databytecounts, dtype=np.int64)
                 if offsets.size == 0 or offsets.size != counts.size:
@@ -190,6 +197,16 @@ def _pixel_kind(planes: Planes, path: Path, *, top: int | None = None) -> PixelK
         ycbcr=ycbcr,
         alpha={1: "premultiplied", 2: "straight"}.get(int(page.extrasamples[0])) if page.extrasamples else None,
     )
+
+
+def _next_page(tiff: TiffFile) -> int:
+    """Where the page behind the last one that was found should begin; 0 = there is none."""
+    file, form, last = tiff.filehandle, tiff.tiff, tiff.pages[-1]
+    file.seek(last.offset)
+    (n_tags,) = struct.unpack(form.tagnoformat, file.read(form.tagnosize))
+    file.seek(n_tags * form.tagsize, os.SEEK_CUR)
+    stored = file.read(form.offsetsize)
+    return int(struct.unpack(form.offsetformat, stored)[0]) if len(stored) == form.offsetsize else file.size
 
 
 def _tile_shape(page: TiffPage) -> tuple[int, int]:

@@ -126,7 +126,7 @@ class SlidesPanel(Panel):
         self.presenter.open(names)
 
     def _browse_folder(self) -> None:
-        name = QFileDialog.getExistingDirectory(self, "Open an OME-Zarr folder or a project")
+        name = QFileDialog.getExistingDirectory(self, "Open an OME-Zarr folder, a DICOM series or a project")
         self.presenter.open([name])
 
     def _locate(self, path: Path) -> None:
