@@ -334,3 +334,12 @@ def test_tissue_with_probabilities(tmp_path, capsys):
     more = images(tmp_path / "more", s=first, t=np.ones((3, 1, 2), np.uint8))
     with pytest.raises(DataError, match=r"t\.tif: has 3 channels, others have 2"):
         evaluate(*words, more)
+
+
+def test_components_have_no_ids_of_a_table(tmp_path):
+    labels = images(tmp_path / "labels", x=(squares(1) > 0).astype(np.uint8))
+    table = tables(tmp_path / "classes", "id,class", x=[(1, "a")])
+    words = ("--pred", labels, "--truth", labels, "--task", "nuclei", "--components", "--pred-classes")
+    with pytest.raises(UsageError, match=r"x\.csv: a table by id, but --components numbers objects anew"):
+        evaluate(*words, table)
+    evaluate(*words, images(tmp_path / "codes", x=(squares(1) > 0).astype(np.uint8)))

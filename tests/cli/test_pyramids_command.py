@@ -49,3 +49,11 @@ def test_from_info_to_removal(slide, capsys):
 def test_wrong_usage(slide, words, capsys):
     assert call("pyramids", *words) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_removed_by_a_slide_that_was_moved(slide, tmp_path, capsys):
+    assert call("pyramids", "build", slide) == 0
+    moved = slide.rename(tmp_path / "moved.tif")
+    capsys.readouterr()
+    assert call("pyramids", "remove", moved) == 0
+    assert capsys.readouterr().out.startswith("1 removed")

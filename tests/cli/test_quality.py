@@ -73,3 +73,17 @@ def test_segment_warns_before_and_repeats_it_at_the_end(blurred, tmp_path, capsy
     *_, note, last = capsys.readouterr().out.splitlines()
     assert note == f"note: {warning['text']}"
     assert last.endswith(f"in {tmp_path / 'q'}")
+
+
+def test_equal_names_are_numbered_and_a_bad_slide_stops_no_other(blurred, tmp_path, capsys):
+    other = tmp_path / "other"
+    other.mkdir()
+    Image.fromarray(np.full((64, 64, 3), 240, np.uint8)).save(other / "good.png")
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    slides = (blurred / "good.png", tmp_path / "bad.png", other / "good.png")
+    assert call("quality", *slides, "--um-per-px", "0.5", "-o", tmp_path / "out") == 1
+    found = capsys.readouterr()
+    assert found.err.count("\n") == 1
+    assert "bad.png" in found.err
+    assert len(found.out.splitlines()) == 3
+    assert {path.name for path in (tmp_path / "out").glob("*.json")} == {"good_quality.json", "good-2_quality.json"}

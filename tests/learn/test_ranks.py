@@ -140,6 +140,13 @@ def test_several_processes_that_run_out_of_memory_say_so(monkeypatch: pytest.Mon
         list(steps(job.sampler.batch(0)))
 
 
+def test_processes_that_see_other_checkpoints_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Ranks, "gathered", lambda _, values: [*values, 40])
+    with pytest.raises(TrainingError, match=r"from different steps \(0, 40\); put the output folder where all"):
+        Ranks(rank=0, size=2).check_alike(0)
+    Ranks(rank=0, size=2).check_alike(40)
+
+
 def test_alone_nothing_is_distributed() -> None:
     ranks = Ranks()
     assert (ranks.is_first, ranks.same("x"), ranks.gathered([1, 2])) == (True, "x", [1, 2])

@@ -122,9 +122,10 @@ def write_blobs(
 
 
 def drawn_request(slide: Path, project: Path, model: Path, **changes: object) -> SegmentRequest:
-    """A request that runs the engine "drawn" on small tiles, glass and all."""
+    """A request that runs the engine "drawn" on small tiles, glass and all; blobs are no H&E, which is not said."""
     fields: dict[str, object] = {"slides": (slide,), "project": project, "model": str(model), "engine": "drawn"}
-    return SegmentRequest(**fields | {"use_tissue_mask": False, "tile_px": 256} | changes)  # type: ignore[arg-type]
+    fields |= {"use_tissue_mask": False, "tile_px": 256, "look_first": False}
+    return SegmentRequest(**fields | changes)  # type: ignore[arg-type]
 
 
 def run(request: SegmentRequest) -> list[object]:

@@ -32,17 +32,27 @@ def test_the_self_test_knows_the_truth(healthy):
     assert "s per mm2 of tissue (openvino cpu" in healthy["self-test"].text
 
 
+def _refuse(**_):
+    raise OSError(30, "Read-only file system")
+
+
+def test_a_folder_that_will_be_made_is_fine(tmp_path):
+    assert checks(device="cpu", folder=tmp_path / "new" / "projects")["disk"].state == "ok"
+
+
 def test_one_broken_thing_hides_no_other(tmp_path, monkeypatch):
     monkeypatch.setattr("pathloop.loop._doctor.LIBRARIES", ("torch", "no-such-library"))
     monkeypatch.setattr("pathloop.loop._doctor.LITTLE_MEMORY", 2**60)
     monkeypatch.setattr("pathloop.loop._doctor.LITTLE_DISK", 2**60)
-    found = checks(device="mps", model="no-such-model", folder=tmp_path / "missing")
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setattr("pathloop.loop._doctor.tempfile.NamedTemporaryFile", _refuse)
+    found = checks(device="mps", model="no-such-model", folder=tmp_path / "file")
     assert {name for name, check in found.items() if check.state == "failed"} >= {"libraries", "disk", "self-test"}
     assert "no-such-library" in found["libraries"].text
     assert "cannot be written" in found["disk"].text
     assert "no model 'no-such-model'" in found["self-test"].text
     assert "close other programs" in found["memory"].text
-    assert "free some" in found["temporary files"].text
+    assert "cannot be written (Read-only file system)" in found["temporary files"].text
     assert found["models"].state == "ok"
 
 
@@ -74,7 +84,7 @@ def test_the_command_prints_and_exits(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("ok       pathloop: ")
     assert lines[-1].startswith("ok       self-test: ")
-    assert main(["doctor", "--device", "cpu", "-o", str(tmp_path / "missing"), "--json"]) == 1
+    assert main(["doctor", "--device", "cpu", "-o", str(tmp_path / "new"), "--model", "none", "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     assert found["version"] == 1
     assert {"name": "models", "state": "ok"}.items() <= next(

@@ -1,5 +1,7 @@
 """`export --format labels-zarr`: the file opens as a whole, in other programs too."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import zarr
@@ -44,6 +46,13 @@ def test_a_slide_that_is_gone_leaves_labels_alone(segmented, tmp_path, monkeypat
     found = zarr.open_group(exported(segmented[0], tmp_path), mode="r")
     assert "ome" not in found.attrs
     assert np.array_equal(found["labels/gland/0"][:], all_labels(segmented[0])["gland"])
+
+
+def test_another_slide_in_its_place_is_not_shown(segmented, tmp_path):
+    with opened(segmented[0]) as project:
+        record = project.slide("blobs")
+    assert overview(record, ROI) is not None
+    assert overview(replace(record, fingerprint="0" * 64), ROI) is None
 
 
 @pytest.mark.parametrize("window", [Rect(0, 0, *SHAPE), ROI, Rect(7, 11, 33, 150)])

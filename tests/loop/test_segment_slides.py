@@ -48,7 +48,7 @@ def test_events_tell_tiles_then_stages_then_the_end(segmented):
     assert stages == [f"{verb} {task}" for task in OBJECT_TASKS for verb in ("joining", "writing")]
     with opened(project) as held:
         counts = {task: held.counts("blobs", task).total for task in OBJECT_TASKS}
-    assert (end.path, end.summary) == (project, {"slides": 1, "objects": counts})
+    assert (end.path, end.summary) == (project, {"slides": 1, "objects": counts, "quality": []})
 
 
 def test_objects_are_those_of_the_whole_slide(segmented, slide):

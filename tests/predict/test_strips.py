@@ -44,13 +44,13 @@ def engine_and_tile():
     ).image
 
 
-def short_of_memory(engine, monkeypatch, most_px, error=torch.OutOfMemoryError):
+def short_of_memory(engine, monkeypatch, most_px, error=torch.OutOfMemoryError, words="CUDA out of memory"):
     run, sizes = engine._run, []
 
     def limited(pixels):
         sizes.append(pixels.shape[0])
         if pixels.shape[0] * pixels.shape[1] > most_px:
-            raise error("DefaultCPUAllocator: can't allocate memory")
+            raise error(words)
         return run(pixels)
 
     monkeypatch.setattr(engine, "_run", limited)
@@ -59,11 +59,19 @@ def short_of_memory(engine, monkeypatch, most_px, error=torch.OutOfMemoryError):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError, RuntimeError])
-def test_out_of_memory_halves_and_goes_on(engine_and_tile, monkeypatch, error):
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (torch.OutOfMemoryError, "CUDA out of memory"),
+        (RuntimeError, "DefaultCPUAllocator: can't allocate memory"),
+        (RuntimeError, "MPS backend out of memory (MPS allocated: 8 GB)"),
+        (RuntimeError, "cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    ],
+)
+def test_out_of_memory_halves_and_goes_on(engine_and_tile, monkeypatch, error, words):
     engine, tile = engine_and_tile
     whole = engine.run(tile)
-    sizes = short_of_memory(engine, monkeypatch, 600 * 384, error)
+    sizes = short_of_memory(engine, monkeypatch, 600 * 384, error, words)
     parts = engine.run(tile)
     assert sizes == [768, 512, 512]
     assert {name: one.shape for name, one in parts.items()} == {name: one.shape for name, one in whole.items()}

@@ -280,3 +280,9 @@ def test_the_patient_is_never_named(
     out = "".join((*capfd.readouterr(), caplog.text, shown, str(error.value), *(str(each.message) for each in caught)))
     assert PATIENT not in out
     assert "4711" not in out
+
+
+def test_a_level_in_several_files_is_refused_and_not_half_white(tmp_path: Path) -> None:
+    path = edit_dicom(write_dicom(tmp_path, picture(), levels=0), ConcatenationUID="1.2.3.4", InConcatenationNumber=1)
+    with pytest.raises(SlideError, match=r"split over several files \(a concatenation\).*export it unsplit"):
+        open_slide(path)

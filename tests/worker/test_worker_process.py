@@ -28,7 +28,7 @@ def slide(tmp_path_factory):
 
 def request(slide, project, **changes):
     values = {"slides": [str(slide)], "project": str(project), "device": "cpu", "tile_px": 512}
-    return json.dumps(values | {"use_tissue_mask": False} | changes)
+    return json.dumps(values | {"use_tissue_mask": False, "look_first": False} | changes)
 
 
 def worker(*words, text=""):

@@ -1,7 +1,7 @@
 """`pathloop evaluate`: any label images against their truths."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +117,13 @@ def _check_options(args: argparse.Namespace, *, points: bool) -> None:
         )
 
 
+def _check_components(files: Iterable[Path | None], args: argparse.Namespace) -> None:
+    """Refuse tables by id for objects that get new ids."""
+    table = next((path for path in files if path is not None and _is_table(path)), None)
+    if args.components and table is not None:
+        raise UsageError(f"{table}: a table by id, but --components numbers objects anew; give images of class codes")
+
+
 def _evaluate_points(pairs: tuple[FilePair, ...], args: argparse.Namespace) -> tuple[PointEvaluation, list[str]]:
     if args.task == CLASS_TASK:
         raise UsageError(f"task {CLASS_TASK} has no objects to match with points; give images of class codes")
@@ -174,6 +181,7 @@ def _evaluate_objects(pairs: tuple[FilePair, ...], args: argparse.Namespace) -> 
         table = overlap_table(*labels)
         scores = score_objects(*labels, name=pair.name, hausdorff=hausdorff, table=table)
         if files is not None:
+            _check_components((files.pred, files.truth), args)
             scores = with_object_classes(scores, files, (labels[0], labels[1]), table, args)
         rows.append(scores)
     return ObjectEvaluation(tuple(rows)), [*_parts_note(in_parts), *missing_confidences(rows)]

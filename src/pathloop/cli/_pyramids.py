@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pathloop.cli._options import Subparsers
 from pathloop.cli._progress import follow
-from pathloop.core import UsageError
-from pathloop.slides import PyramidFile, build_pyramid, remove_pyramids, stored_pyramids
+from pathloop.core import SlideError, UsageError
+from pathloop.slides import PyramidFile, build_pyramid, open_slide, remove_pyramids, stored_pyramids
 
 EPILOG = """\
 A large image without reduced levels is slow to look at: every overview reads all of it. 'build' makes the levels once
@@ -90,16 +90,27 @@ def _build(path: Path, *, as_json: bool) -> None:
 
 
 def _named(name: str) -> list[PyramidFile]:
-    """The pyramids of a slide, by where it was when they were built or by their id."""
-    path = str(Path(name).resolve())
+    """The pyramids of a slide, by its content, by where it was when they were built, or by their id."""
+    path, known = str(Path(name).resolve()), _fingerprint(Path(name))
     found = [
         one
         for one in stored_pyramids()
-        if str(one.slide) == path or (len(name) >= ID_DIGITS and one.fingerprint.startswith(name))
+        if str(one.slide) == path
+        or one.fingerprint == known
+        or (len(name) >= ID_DIGITS and one.fingerprint.startswith(name))
     ]
     if not found:
         raise UsageError(f"{name}: no pyramid of it is kept; 'pathloop pyramids' lists them")
     return found
+
+
+def _fingerprint(path: Path) -> str | None:
+    """Of a slide that may have been moved since; None where there is none."""
+    try:
+        with open_slide(path) as slide:
+            return slide.fingerprint
+    except SlideError:
+        return None
 
 
 def _remove(files: list[PyramidFile]) -> None:

@@ -2,11 +2,12 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from pathloop.cli._options import Subparsers, add_roi, as_rect, positive_float
 from pathloop.cli._progress import ProgressLine
-from pathloop.core import outcome
+from pathloop.core import SlideError, outcome
 from pathloop.loop import write_quality
 from pathloop.slides import QualityNote, open_slide, quality_steps
 from pathloop.store import slide_stem
@@ -45,9 +46,17 @@ def add_parser(commands: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
-    found = []
-    for path in options.slides:
-        note = _note(path, options)
+    found, failed = [], False
+    stems = [slide_stem(path) for path in options.slides]
+    for index, path in enumerate(options.slides):
+        # equal stems are numbered, as in a project
+        before = stems[:index].count(stems[index])
+        try:
+            note = _note(path, stems[index] + (f"-{before + 1}" if before else ""), options)
+        except SlideError as error:
+            print(f"pathloop: {error}", file=sys.stderr)
+            failed = True
+            continue
         found.append({"path": str(path), "shares": note.shares, "sentences": list(note.sentences)})
         if not options.json:
             print(f"{path}: {' '.join(note.sentences) or 'nothing found against it'}")
@@ -55,12 +64,12 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps({"version": 1, "slides": found}, indent=2))
     elif options.output is not None:
         print(f"masks and pictures in {options.output}")
-    return 0
+    return int(failed)
 
 
-def _note(path: Path, options: argparse.Namespace) -> QualityNote:
+def _note(path: Path, name: str, options: argparse.Namespace) -> QualityNote:
     roi = as_rect(options.roi)
     with open_slide(path, um_per_px=options.um_per_px) as slide, ProgressLine() as line:
         if options.output is None:
             return outcome(quality_steps(slide, roi=roi), line.show)
-        return outcome(write_quality(slide, slide_stem(path), options.output, roi), line.show)
+        return outcome(write_quality(slide, name, options.output, roi), line.show)

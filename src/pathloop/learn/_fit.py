@@ -154,6 +154,7 @@ def fit(job: FitJob) -> Generator[Event, None, dict[str, Tensor] | None]:
     checkpoint = config.output / CHECKPOINT_NAME
     if checkpoint.is_file():
         state = load_checkpoint(checkpoint, state.config_key, network=network, optimizer=optimizer, average=average)
+    ranks.check_alike(state.step)
     diverged = False
     try:
         is_over = yield from _run(job, state, optimizer, average, ranks)

@@ -9,6 +9,7 @@ from pathloop.learn._config import FitConfig
 from pathloop.learn._ranks import Ranks
 from pathloop.learn._sampler import Batch
 from pathloop.learn._step import train_step
+from pathloop.networks.hardware import free_cache, is_out_of_memory
 from pathloop.networks.multitask import MultiTaskNetwork
 
 __all__ = ["HalvedSteps"]
@@ -61,7 +62,7 @@ class HalvedSteps:
                     forward=self._forward,
                 )
             except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 if self._ranks.size > 1:
                     raise TrainingError(
@@ -74,13 +75,8 @@ class HalvedSteps:
                     ) from error
             # outside the handler, whose traceback keeps the step's tensors alive
             self._optimizer.zero_grad(set_to_none=True)
-            torch.cuda.empty_cache()
+            free_cache()
             self._n_parts = min(2 * self._n_parts, len(batch.images))
             yield Message(
                 f"out of memory: batches now go through the network in {self._n_parts} parts", level="warning"
             )
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    # the CPU's allocator raises a plain RuntimeError
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

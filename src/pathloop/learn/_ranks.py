@@ -115,6 +115,21 @@ class Ranks:
         said: T = box[0]
         return said
 
+    def check_alike(self, step: int) -> None:
+        """Check that all go on from one step.
+
+        Raises
+        ------
+        TrainingError
+            If some found a checkpoint that others did not.
+        """
+        steps = self.gathered([step])
+        if len(set(steps)) > 1:
+            found = ", ".join(map(str, steps))
+            raise TrainingError(
+                f"the processes go on from different steps ({found}); put the output folder where all of them see it"
+            )
+
     def gathered(self, values: Sequence[T]) -> list[T]:
         """The values of all processes, in the order of their ranks."""
         if self.size == 1:

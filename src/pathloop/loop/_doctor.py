@@ -127,13 +127,15 @@ def _device(device: str) -> Check:
 
 def _disk(folder: Path, what: str) -> Check:
     name = "disk" if what == "projects" else what
+    # a folder that is not there yet will be made
+    there = next((one for one in (folder.absolute(), *folder.absolute().parents) if one.is_dir()), folder)
     try:
-        with tempfile.NamedTemporaryFile(dir=folder):
+        with tempfile.NamedTemporaryFile(dir=there):
             pass
     except OSError as error:
         reason = error.strerror or error
         return Check(name, "failed", f"{folder}: cannot be written ({reason}); work in another folder, or pass -o")
-    free = shutil.disk_usage(folder).free
+    free = shutil.disk_usage(there).free
     text = f"{free / GIB:.1f} GiB free for {what} in {folder}"
     if free < LITTLE_DISK:
         return Check(name, "warning", f"{text}; a large slide's project takes up to 2 bytes a pixel: free some")

@@ -20,12 +20,15 @@ def overview(record: SlideRecord, window: Rect) -> NDArray[np.uint8] | None:
     """A level-0 rectangle of a slide as (h, w, 3) uint8 RGB, at most 2,048 px on its longest side and not enlarged.
 
     Its pixels stand for equal parts of the rectangle, to a fraction of a pixel. None where the slide's file is not
-    there any more or cannot be read. Label and macro images, which may show a patient's name, are not touched.
+    there any more, cannot be read or is another one now. Label and macro images, which may show a patient's name, are
+    not touched.
     """
     step = max(1.0, max(window.shape) / OVERVIEW_PX)
     size = max(1, round(window.height / step)), max(1, round(window.width / step))
     try:
         with open_slide(record.path, um_per_px=record.scale.um_per_px) as slide:
+            if slide.fingerprint != record.fingerprint:
+                return None
             if step == 1.0:
                 return slide.read(window)
             # the grid of a smaller slide begins at its corner, that of the picture at the window's

@@ -51,6 +51,8 @@ class SegmentRequest:
         Overrule the choice of engine; None = choose.
     patchwise
         Patches of 448 px of which the central 144 px are kept, as the published pipeline runs: for comparison.
+    look_first
+        Say first what is wrong with a slide, see `quality_messages`.
     """
 
     slides: tuple[Path, ...]
@@ -67,6 +69,7 @@ class SegmentRequest:
     engine: str | None = None
     precision: str | None = None
     patchwise: bool = False
+    look_first: bool = True
 
 
 def segment(request: SegmentRequest) -> Generator[Event]:
@@ -111,7 +114,8 @@ def segment(request: SegmentRequest) -> Generator[Event]:
                 if is_segmented(project, slide_id, job.run_key, run_parameters(job)):
                     yield Message(f"{path.name}: already segmented with these settings; nothing to do")
                     continue
-                notes += yield from quality_messages(slide, job.region)
+                if request.look_first:
+                    notes += yield from quality_messages(slide, job.region)
                 engine = engine or load_engine(folder, tasks, choice)
                 yield from _segment_slide(project, slide_id, job, engine)
         slide_ids = list(dict.fromkeys(slide_ids))  # a copy of a slide is the same slide

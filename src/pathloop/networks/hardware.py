@@ -4,7 +4,10 @@ from typing import Any
 
 import torch
 
-__all__ = ["cpu_has_bf16", "gpus"]
+__all__ = ["cpu_has_bf16", "free_cache", "gpus", "is_out_of_memory"]
+
+_NO_MEMORY = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
+"""What the allocators of the CPU, MPS, cuDNN and cuBLAS say in a plain RuntimeError."""
 
 
 def gpus() -> list[str]:
@@ -18,3 +21,18 @@ def cpu_has_bf16() -> bool:
     # older torch cannot tell, and takes fp32
     capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, of whatever device."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)
+
+
+def free_cache() -> None:
+    """Give back what torch keeps of the accelerators' memory."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if torch.backends.mps.is_available():
+        torch.mps.empty_cache()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pathloop.core import ModelError
 from pathloop.networks import keep_large_blocks
+from pathloop.networks.hardware import free_cache, is_out_of_memory
 from pathloop.networks.multitask import InferenceNetwork, forward_tiles
 from pathloop.networks.weights import load_model
 from pathloop.predict._engine import EngineChoice
@@ -50,13 +51,12 @@ class TorchEngine:
             try:
                 return joined([self._run(pixels[part.read]) for part in parts], parts)
             except (torch.OutOfMemoryError, RuntimeError) as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 if len(parts) < self._n_strips or len(parts) >= pixels.shape[0] // self._step_px:
                     raise self._too_small(pixels) from error
             # outside the handler, whose traceback keeps the tile's tensors alive
-            if self._device.type == "cuda":
-                torch.cuda.empty_cache()
+            free_cache()
             self._n_strips *= 2
             _log.warning("out of memory: tiles go through the network in %d strips", self._n_strips)
 
@@ -73,8 +73,3 @@ class TorchEngine:
         with scope:
             out = forward_tiles(self._network, batch)
         return {task: value[0].cpu().numpy() for task, value in out.items()}
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    # the CPU's allocator raises a plain RuntimeError
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

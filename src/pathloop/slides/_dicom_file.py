@@ -25,6 +25,8 @@ SERIES_TAGS = ["SeriesInstanceUID"]
 TAGS = [
     *SERIES_TAGS,
     "SOPInstanceUID",
+    "ConcatenationUID",
+    "InConcatenationNumber",
     "SOPClassUID",
     "ImageType",
     "Rows",
@@ -174,6 +176,11 @@ class DicomFile:
         kind = str(header.get("SOPClassUID") or "")
         if kind and kind not in MICROSCOPE_CLASSES:
             raise SlideError(f"{self.path}: a DICOM file, but not of a microscope image")
+        if header.get("ConcatenationUID") or header.get("InConcatenationNumber"):
+            raise SlideError(
+                f"{self.path}: a level of this DICOM slide is split over several files (a concatenation), which is not"
+                " supported; export it unsplit"
+            )
         if int(header.get("NumberOfOpticalPaths") or 1) > 1:
             raise SlideError(f"{self.path}: not an RGB image but several optical paths; export one of them")
         if not (header.get("Rows") and header.get("Columns")):

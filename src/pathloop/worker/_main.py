@@ -36,8 +36,11 @@ class SegmentJob(StrictConfig):
     use_tissue_mask: bool = True
     tile_px: int = DEFAULT_TILE_PX
     force: bool = False
+    to_srgb: bool = False
     engine: str | None = None
     precision: str | None = None
+    patchwise: bool = False
+    look_first: bool = True
 
     def events(self) -> Generator[Event]:
         """The job."""

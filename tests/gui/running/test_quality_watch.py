@@ -73,3 +73,16 @@ def test_closing_the_window_does_not_wait(session, half_blurred):
     slide = opened(session, half_blurred)
     session.closing[-1]()
     assert watch._look(slide) is None
+
+
+def test_another_scale_takes_the_old_places_away(session, half_blurred):
+    watch = QualityWatch(session, lambda *_: None)
+    session.open_slide(half_blurred)
+    session.background.flush()
+    session.current.scale = None
+    watch.show_where(on=True)
+    n = len(session.viewer.layers)
+    session.set_scale(0.25)
+    session.background.flush()
+    assert not watch.is_shown
+    assert len(session.viewer.layers) == n - 1

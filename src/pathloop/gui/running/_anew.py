@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Anew"]
 
+CONVERTED = "its colours were converted to sRGB: run 'pathloop segment --srgb' on it"
+"""Why a slide is left out: the window reads colours as stored."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
@@ -148,11 +151,13 @@ class Anew:
         def planned(found: tuple[Path, tuple[StaleSlide, ...]]) -> None:
             folder, slides = found
             self._is_preparing = False
-            self._begun, self._left_out, self._n = {}, {}, len(slides)
+            self._begun, self._n = {}, len(slides)
+            self._left_out = {one.slide.slide_id: CONVERTED for one in slides if one.is_srgb}
             if not self._is_asked:
                 self._model = folder.name
                 device = str(self._session.settings.running.device)
-                self._pieces = [piece for slide in slides for piece in _pieces(slide, str(folder), device)]
+                kept = [slide for slide in slides if not slide.is_srgb]
+                self._pieces = [piece for slide in kept for piece in _pieces(slide, str(folder), device)]
             self._go()
 
         def failed(error: Exception) -> None:

@@ -44,7 +44,7 @@ class QualityWatch:
         self._layers: dict[Any, Any] = {}
         self._is_over = False
         session.current_changed.connect(self._refresh)
-        session.scale_changed.connect(self._refresh)
+        session.scale_changed.connect(self._rescaled)
         session.slide_closed.connect(self._forget)
         session.closing.append(self._end)
         self._refresh()
@@ -60,28 +60,34 @@ class QualityWatch:
         opened, note = self._session.current, self.note
         if opened is None or note is None:
             return
-        key = _key(opened)
-        layer = self._layers.pop(key, None)
-        if layer is not None and layer in self._session.viewer.layers:
-            self._session.viewer.layers.remove(layer)
+        self._take_away(opened)
         if on:
             layers = self._session.viewer.layers
             chosen = set(layers.selection)
-            self._layers[key] = self._session.viewer.add_layer(_layer(opened, note))
+            self._layers[id(opened)] = self._session.viewer.add_layer(_layer(opened, note))
             layers.selection = chosen
 
     @property
     def is_shown(self) -> bool:
         """Whether the current slide's faults lie over it."""
         opened = self._session.current
-        layer = None if opened is None else self._layers.get(_key(opened))
+        layer = None if opened is None else self._layers.get(id(opened))
         return layer is not None and layer in self._session.viewer.layers
 
     def _forget(self, opened: OpenedSlide) -> None:
         self._notes.pop(_key(opened), None)
-        layer = self._layers.pop(_key(opened), None)
+        self._take_away(opened)
+
+    def _take_away(self, opened: OpenedSlide) -> None:
+        layer = self._layers.pop(id(opened), None)
         if layer is not None and layer in self._session.viewer.layers:
             self._session.viewer.layers.remove(layer)
+
+    def _rescaled(self) -> None:
+        # what was found at another scale lies elsewhere now
+        if self._session.current is not None:
+            self._take_away(self._session.current)
+        self._refresh()
 
     def _end(self) -> None:
         self._is_over = True

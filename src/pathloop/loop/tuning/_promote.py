@@ -204,6 +204,8 @@ def repredict(path: Path, *, device: str = "auto") -> Generator[Event]:
                 um_per_px=um_per_px,
                 roi=region,
                 use_tissue_mask=is_masked,
+                to_srgb=one.is_srgb,
+                look_first=False,
             )
             for event in segment(request):
                 if isinstance(event, JobFinished):

@@ -22,10 +22,13 @@ class StaleSlide:
         As the project has it.
     places
         Where: level-0 rectangles, and whether glass was left out; in the order in which they were run.
+    is_srgb
+        Whether its colours were converted to sRGB before.
     """
 
     slide: SlideRecord
     places: tuple[tuple[Rect, bool], ...]
+    is_srgb: bool = False
 
 
 def stale_slides(project: Project, checksum: str, tasks: Collection[str]) -> tuple[StaleSlide, ...]:
@@ -43,7 +46,7 @@ def stale_slides(project: Project, checksum: str, tasks: Collection[str]) -> tup
         runs = [run for run in project.runs(slide.slide_id) if run.finished]
         places = _places(Rect(0, 0, *slide.shape), runs, checksum, tasks)
         if places:
-            found.append(StaleSlide(slide, places))
+            found.append(StaleSlide(slide, places, is_srgb=any(run.parameters.get("srgb") for run in runs)))
     return tuple(found)
 
 
