@@ -12,7 +12,7 @@ import numpy as np
 import openslide
 import pytest
 
-pydicom = pytest.importorskip("pydicom", reason="pydicom (extra dicom) is not installed")
+pytest.importorskip("pydicom", reason="pydicom (extra dicom) is not installed")
 
 from dicom_files import PATIENT, TILE, edit_dicom, write_dicom
 from slide_files import halves, picture
@@ -162,6 +162,7 @@ def test_a_jpeg_that_states_none_goes_by_the_attributes(tmp_path: Path, kind: st
 @pytest.mark.parametrize("down", [False, True])
 def test_frames_in_no_stated_order_go_by_their_edges(tmp_path: Path, down: bool) -> None:
     """Files are known that store columns, and say nothing of it."""
+    pydicom = pytest.importorskip("pydicom")
     image = cv2.GaussianBlur(picture(), (0, 0), 3)
     path = edit_dicom(write_dicom(tmp_path, image, levels=0, kind="uncompressed"), "DimensionOrganizationType")
     if down:
