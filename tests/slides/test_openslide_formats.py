@@ -132,6 +132,16 @@ def test_equal_index_files_are_told_apart(tmp_path: Path, name: str, write: Call
     assert len(set(found.values())) == 1
 
 
+@pytest.mark.parametrize("line", ["BitsPerPixel=36", "PixelOrder=RGB"])
+@pytest.mark.parametrize("instead", ["", "[Other]\nBitsPerPixel=36\nPixelOrder=RGB", "BitsPerPixel=24\nPixelOrder=BGR"])
+def test_vmu_of_another_kind(tmp_path: Path, line: str, instead: str) -> None:
+    """OpenSlide 4.0.1 dies of them, so that it must not be asked."""
+    path = write_vmu(tmp_path / "a.vmu", IMAGE)
+    path.write_text(path.read_text().replace(line, instead))
+    with pytest.raises(SlideError, match=r"a\.vmu: .*36 bits RGB"):
+        open_slide(path)
+
+
 def test_mirax_without_its_folder(tmp_path: Path) -> None:
     path = tmp_path / "slide.mrxs"
     path.write_bytes(b"")
