@@ -102,16 +102,23 @@ def heads_of(path):
     return found
 
 
+def companions(slide):
+    """What belongs to a slide and lies beside it."""
+    if slide.suffix == ".mrxs":
+        return [slide.with_suffix("")]
+    return sorted(slide.parent.glob(f"{slide.stem}-*")) if slide.suffix in (".vms", ".vmu") else []
+
+
 def damaged_copy(slide, folder, index, seed):
     """Write a copy into a folder; the path of the copy and a word on what was done."""
     rng = random.Random(f"{seed} {slide.name} {index}")
     copy = folder / slide.name
-    if slide.is_dir():
-        shutil.copytree(slide, copy)
-        file = rng.choice(sorted(path for path in copy.rglob("*") if path.is_file() and path.stat().st_size))
-    else:
-        file = copy
-        shutil.copyfile(slide, copy)
+    for path in (slide, *companions(slide)):
+        if path.is_dir():
+            shutil.copytree(path, folder / path.name)
+        else:
+            shutil.copyfile(path, folder / path.name)
+    file = rng.choice(sorted(path for path in folder.rglob("*") if path.is_file() and path.stat().st_size))
     heads, data = heads_of(file), bytearray(file.read_bytes())
     damage = DAMAGES[index % len(DAMAGES)]
     damage(data, rng, heads)
@@ -260,16 +267,23 @@ def outcomes(slides, copies, seed, *, limit_s=LIMIT_S, keep=None):
 def drawn_slides(folder):
     """One slide of each kind that the tests write."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "slides"))
+    import openslide_files
     from dicom_files import write_dicom
     from slide_files import picture, write_image, write_ome, write_ome_zarr, write_pyramid, write_scn, write_svs
 
     folder.mkdir(parents=True, exist_ok=True)
-    image = picture()
+    image, even = picture(), picture(320, 512)
     return [
         write_svs(folder / "drawn.svs", image, compression="jpeg"),
         write_ome(folder / "drawn.ome.tif", image),
         write_pyramid(folder / "drawn.tif", image, compression="jpeg"),
         write_scn(folder / "drawn.scn", image, corners=[(100, 200)], collection=(900, 1000)),
+        openslide_files.write_ndpi(folder / "drawn.ndpi", even),
+        openslide_files.write_vms(folder / "drawn.vms", even),
+        openslide_files.write_vmu(folder / "drawn.vmu", even),
+        openslide_files.write_svslide(folder / "drawn.svslide", even),
+        openslide_files.write_bif(folder / "drawn.bif", even),
+        openslide_files.write_mirax(folder / "drawn.mrxs", even),
         write_image(folder / "drawn.png", image),
         write_image(folder / "drawn.jpg", image),
         write_ome_zarr(folder / "drawn.ome.zarr", image, axes="cyx", um=(0.5, 0.5)),

@@ -27,6 +27,15 @@ class SlideReaderTests:
     def slide_path(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
         raise NotImplementedError
 
+    def renamed(self, slide_path: Path, folder: Path) -> Path:
+        """A copy of the slide under another name."""
+        copy = folder / f"renamed{slide_path.suffix}"
+        if slide_path.is_dir():
+            shutil.copytree(slide_path, copy)
+        else:
+            copy.write_bytes(slide_path.read_bytes())
+        return copy
+
     @pytest.fixture(scope="class")
     @classmethod
     def slide(cls, slide_path: Path):
@@ -106,12 +115,7 @@ class SlideReaderTests:
             assert again.scale == slide.scale
 
     def test_fingerprint_is_of_the_content(self, slide_path: Path, slide: Slide, tmp_path: Path) -> None:
-        copy = tmp_path / f"renamed{slide_path.suffix}"
-        if slide_path.is_dir():
-            shutil.copytree(slide_path, copy)
-        else:
-            copy.write_bytes(slide_path.read_bytes())
-        with open_slide(copy) as again:
+        with open_slide(self.renamed(slide_path, tmp_path)) as again:
             assert again.fingerprint == slide.fingerprint
         assert len(slide.fingerprint) == 64
 

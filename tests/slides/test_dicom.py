@@ -7,6 +7,7 @@ import sys
 import warnings
 from pathlib import Path
 
+import cv2
 import numpy as np
 import openslide
 import pytest
@@ -156,6 +157,21 @@ def test_a_jpeg_that_states_none_goes_by_the_attributes(tmp_path: Path, kind: st
     with open_slide(path) as slide:
         assert reader(slide) == "DicomSlide"
         assert np.abs(whole(slide).astype(int) - picture()).mean() < 2.5
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_frames_in_no_stated_order_go_by_their_edges(tmp_path: Path, down: bool) -> None:
+    """Files are known that store columns, and say nothing of it."""
+    pydicom = pytest.importorskip("pydicom")
+    image = cv2.GaussianBlur(picture(), (0, 0), 3)
+    path = edit_dicom(write_dicom(tmp_path, image, levels=0, kind="uncompressed"), "DimensionOrganizationType")
+    if down:
+        dataset = pydicom.dcmread(path)
+        frames = np.frombuffer(dataset.PixelData, np.uint8).reshape(-(-300 // TILE), -(-420 // TILE), -1)
+        edit_dicom(path, PixelData=np.ascontiguousarray(frames.transpose(1, 0, 2)).tobytes())
+    with open_slide(path) as slide:
+        assert reader(slide) == "DicomSlide"
+        np.testing.assert_array_equal(whole(slide), image)
 
 
 def test_any_file_of_a_series_is_the_slide(tmp_path: Path) -> None:

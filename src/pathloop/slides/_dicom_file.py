@@ -59,6 +59,7 @@ MICROSCOPE_CLASSES = {
 NAMES = {"LABEL": "label", "OVERVIEW": "macro", "LOCALIZER": "macro", "THUMBNAIL": "thumbnail"}
 MAX_FRAME_PX = 2**28
 MAX_FRAMES = 2**24
+SAMPLED_SEAMS = 32
 DAMAGED = "this DICOM file is damaged or not supported"
 
 _quiet: ContextVar[bool] = ContextVar("pathloop_quiet_pydicom", default=False)
@@ -91,10 +92,11 @@ def read_series(path: Path) -> str | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Grid:
-    """Which frame lies where: a number a tile, -1 where the file stores none."""
+    """Which frame lies where: a number a tile, -1 where the file stores none; whether the file states it."""
 
     shape: tuple[int, int]
     frames: NDArray[np.int64]
+    stated: bool = True
 
 
 class DicomFile:
@@ -145,6 +147,9 @@ class DicomFile:
                 self.icc_profile = _icc_profile(header)
                 self._decode: Decoder = frame_decoder(header, path)
                 self._frames: FrameBytes = frame_table(self._file, start, header, count=count, path=path)
+                if not self._grid.stated and self._runs_down():
+                    rows, columns = self._grid.frames.shape
+                    self._grid = _Grid(self.shape, np.arange(rows * columns).reshape(columns, rows).T)
             except BaseException:
                 self._file.close()
                 raise
@@ -189,7 +194,7 @@ class DicomFile:
             raise SlideError(f"{self.path}: {DAMAGED} (frames of {int(header.Columns)} x {int(header.Rows)} px)")
 
     def _layout(self, header: Any, count: int) -> _Grid:
-        """Where frames lie: as they state it, or in rows from the top left (tiled full, or nothing stated)."""
+        """Where frames lie: as they state it, or in rows from the top left (tiled full, and if nothing is stated)."""
         places = None
         if header.get("DimensionOrganizationType") != "TILED_FULL" and count > 1:
             places = _places(self._file, count)
@@ -205,8 +210,21 @@ class DicomFile:
             if count < rows * columns:
                 raise SlideError(f"{self.path}: {count} frames of {rows * columns} are there; copy it from its source")
             # further frames are further focal planes: the first is shown
-            return _Grid((height, width), np.arange(rows * columns).reshape(rows, columns))
+            stated = header.get("DimensionOrganizationType") == "TILED_FULL" or min(rows, columns) == 1
+            return _Grid((height, width), np.arange(rows * columns).reshape(rows, columns), stated=stated)
         return _Grid((height, width), self._placed(places, (rows, columns)))
+
+    def _runs_down(self) -> bool:
+        """Whether the frames fit together better column by column than row by row, in a file that states no order."""
+        rows, columns = self._grid.frames.shape
+        pairs = [index for index in range(rows * columns - 1) if (index + 1) % rows and (index + 1) % columns]
+        chosen = np.unique(np.linspace(0, len(pairs) - 1, min(len(pairs), SAMPLED_SEAMS)).astype(int))
+        across = down = 0.0
+        for first in (pairs[index] for index in chosen):
+            one, next_one = (self._decode(self._frames.read(self._file, first + step)).astype(int) for step in (0, 1))
+            across += float(np.abs(one[:, -1] - next_one[:, 0]).mean())
+            down += float(np.abs(one[-1] - next_one[0]).mean())
+        return down < across
 
     def _placed(self, places: NDArray[np.int64], grid: tuple[int, int]) -> NDArray[np.int64]:
         cells = places // self.tile

@@ -100,11 +100,11 @@ def _read(path: Path, um_per_px: float | None) -> Slide:
     if path.is_dir() and dicom_files(path):
         return open_dicom(path, um_per_px=um_per_px)
     head = _head(path)
-    if not head:
-        raise SlideError(f"{path}: the file is empty")
     if is_dicom(head):
         return open_dicom(path, um_per_px=um_per_px)
     vendor = openslide_vendor(path)
+    if not head and vendor != "mirax":  # its pixels lie in the folder beside it
+        raise SlideError(f"{path}: the file is empty")
     if vendor is not None and vendor not in TIFF_VENDORS:
         return OpenSlideSlide(path, um_per_px=um_per_px)
     if head.startswith(TIFF_MAGIC):

@@ -20,6 +20,9 @@ __all__ = ["OpenSlideSlide", "openslide_hash", "openslide_vendor"]
 
 TILE_PX = 512
 ASSOCIATED = ("label", "macro", "thumbnail")
+KEY_FILE_BYTES = 2**20
+VMU_GROUP = b"[Uncompressed Virtual Microscope Specimen]"
+VMU_KIND = {b"BitsPerPixel": b"36", b"PixelOrder": b"RGB"}
 
 
 def openslide_vendor(path: Path) -> str | None:
@@ -75,6 +78,7 @@ class OpenSlideSlide(Slide):
 
     def __init__(self, path: Path, *, um_per_px: float | None = None, file: Path | None = None) -> None:
         with _damage_as(path):
+            _check_vmu(file or path)
             self._handle = openslide.OpenSlide(file or path)
             try:
                 properties = self._handle.properties
@@ -134,6 +138,23 @@ class OpenSlideSlide(Slide):
 
     def _close_file(self) -> None:
         self._handle.close()
+
+
+def _check_vmu(path: Path) -> None:
+    """Refuse a VMU of another kind than OpenSlide 4.0.1 knows: it would end the process."""
+    with path.open("rb") as file:
+        head = file.read(KEY_FILE_BYTES)
+    if VMU_GROUP not in head:
+        return
+    group, values = b"", {}
+    for line in map(bytes.strip, head.split(b"\n")):
+        key, is_pair, value = line.partition(b"=")
+        if line.startswith(b"["):
+            group = line
+        elif is_pair and group == VMU_GROUP:
+            values[key.strip()] = value.strip()
+    if any(values.get(key) != value for key, value in VMU_KIND.items()):
+        raise SlideError(f"{path}: damaged, or a VMU slide of another kind than 36 bits RGB, which is not supported")
 
 
 def _bounds(properties: Mapping[str, str], height: int, width: int) -> Rect:
