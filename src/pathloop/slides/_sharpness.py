@@ -19,7 +19,7 @@ AXES = 0.012
 MIN_CONTRAST = 0.004
 """Standard deviation of optical density (log10) below which there is nothing that could be sharp."""
 BLURRED_BELOW = -2.75
-"""Chosen by benchmarks/quality.py, which tells the error rates."""
+"""Chosen with open images in view, some of them those by which benchmarks/quality.py tells the error rates."""
 
 
 def sharpness(rgb: NDArray[np.uint8]) -> float | None:
