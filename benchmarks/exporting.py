@@ -16,12 +16,11 @@ import time
 from pathlib import Path
 
 import numpy as np
+from importing import prepare
 
 from pathloop.core import Scale
 from pathloop.loop.importing import ImportRequest, import_file
 from pathloop.rasters import write_tiff_pyramid
-from pathloop.slides import open_slide
-from pathloop.store import Project
 
 STEP = 14
 """Distance of neighbours on the grid, px."""
@@ -40,26 +39,15 @@ def discs(per_row):
     return read
 
 
-def prepare(folder, n):
+def filled(folder, n):
     """A project with about n objects."""
     per_row = int(np.ceil(np.sqrt(n)))
-    shape = (per_row * STEP, per_row * STEP)
-    scale = Scale.isotropic(0.5)
-    slide, labels = folder / "grey.tif", folder / "grey_nuclei.tif"
-    write_tiff_pyramid(slide, lambda rect: np.full((*rect.shape, 3), 200, np.uint8), shape=shape, um_per_px=scale)
-    write_tiff_pyramid(labels, discs(per_row), shape=shape, um_per_px=scale)
-    with open_slide(slide) as opened, Project.create(slide.with_suffix(".pathloop")) as project:
-        project.add_slide(
-            slide,
-            fingerprint=opened.fingerprint,
-            shape=opened.shape,
-            um_per_px_y=opened.scale.y,
-            um_per_px_x=opened.scale.x,
-            reader=opened.format,
-        )
-    for _ in import_file(ImportRequest(slide.with_suffix(".pathloop"), labels, task="nuclei")):
+    side = per_row * STEP
+    project, labels = prepare(folder, side), folder / "grey_nuclei.tif"
+    write_tiff_pyramid(labels, discs(per_row), shape=(side, side), um_per_px=Scale.isotropic(0.5))
+    for _ in import_file(ImportRequest(project, labels, task="nuclei")):
         pass
-    return slide.with_suffix(".pathloop")
+    return project
 
 
 def measured(arguments):
@@ -84,7 +72,7 @@ def main():
     for n in options.objects:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            project = prepare(folder, n)
+            project = filled(folder, n)
             for kind in options.formats:
                 out = folder / kind
                 seconds, memory = measured(["export", str(project), "--format", kind, "-o", str(out)])

@@ -7,28 +7,10 @@ import sys
 import pytest
 from command_runs import SMALL, call, events_until, files_of, start, started
 
-from pathloop.store import Project
-from pathloop.synth import write_slide
-
 pytestmark = [pytest.mark.skipif(sys.platform == "win32", reason="signals as POSIX has them"), pytest.mark.slow]
 
 N_TILES = 6
 FORMATS = ("labels-tiff", "geojson", "csv")
-
-
-@pytest.fixture(scope="module")
-def slide(tmp_path_factory):
-    path = tmp_path_factory.mktemp("slide") / "colon.tif"
-    write_slide(path, (400, 600), seed=3)
-    return path
-
-
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory):
-    """An empty project; its copies share the uuid that names their objects."""
-    path = tmp_path_factory.mktemp("empty") / "p"
-    Project.create(path).close()
-    return path
 
 
 @pytest.fixture(scope="module")

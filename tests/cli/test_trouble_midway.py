@@ -7,24 +7,8 @@ from command_runs import SMALL, call, files_of
 
 from pathloop.predict._tile_folder import TileFolder
 from pathloop.slides import Slide
-from pathloop.store import Project
-from pathloop.synth import write_slide
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def slide(tmp_path_factory):
-    path = tmp_path_factory.mktemp("slide") / "colon.tif"
-    write_slide(path, (400, 600), seed=3)
-    return path
-
-
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory):
-    path = tmp_path_factory.mktemp("empty") / "p"
-    Project.create(path).close()
-    return path
 
 
 @pytest.fixture(scope="module")

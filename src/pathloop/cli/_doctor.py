@@ -18,7 +18,7 @@ example:
   pathloop doctor --device cuda --json
 
 JSON schema (--json, version 1): version, checks [{name, state: ok | note | warning | failed, text}].
-Exit code 1 if a check failed. No patient data and no names of slides are printed: it can go into a bug report.
+Exit code 1 if a check failed. No names of slides are printed; of paths, the folders for projects and temporary files.
 """
 
 

@@ -41,10 +41,14 @@ def overview(record: SlideRecord, window: Rect) -> NDArray[np.uint8] | None:
             pixels = slide.read_downsampled(place, step)
     except SlideError:
         return None
-    rows = [(window.height / size[0] / step, (window.y + window.height / size[0] / 2) / step - 0.5 - place.y)]
-    rows += [(window.width / size[1] / step, (window.x + window.width / size[1] / 2) / step - 0.5 - place.x)]
-    (scale_y, shift_y), (scale_x, shift_x) = rows
+    scale_y, shift_y = _line(window.y, window.height / size[0], step, place.y)
+    scale_x, shift_x = _line(window.x, window.width / size[1], step, place.x)
     matrix = np.array([[scale_x, 0.0, shift_x], [0.0, scale_y, shift_y]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     picture = cv2.warpAffine(pixels, matrix, size[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(picture, np.uint8)
+
+
+def _line(start: int, factor: float, step: float, first: int) -> tuple[float, float]:
+    """Scale and shift from the picture's pixels, of ``factor`` level-0 pixels, to those of ``step`` that were read."""
+    return factor / step, (start + factor / 2) / step - 0.5 - first

@@ -9,14 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pathloop.core import Event, Message, Rect, StageProgress, atomic_path, write_json
-from pathloop.slides import QUALITY_NAMES, QualityNote, Slide, quality_steps
+from pathloop.slides import QUALITY_COLORS, QUALITY_NAMES, QualityNote, Slide, is_fault, quality_steps
 
 __all__ = ["quality_messages", "write_quality"]
 
 QUIET_S = 1.0
 """Progress is told of what takes longer."""
-COLORS = ((255, 255, 255), (0, 158, 115), (230, 159, 0), (0, 114, 178), (204, 121, 167), (213, 94, 0), (86, 180, 233))
-"""sRGB by code, of Okabe and Ito's palette."""
 PICTURE_PX = 1600
 
 
@@ -94,8 +92,8 @@ def _picture(slide: Slide, note: QualityNote) -> NDArray[np.uint8]:
     size = max(1, round(width / factor)), max(1, round(height / factor))
     place = Rect(round(note.origin[0] / factor), round(note.origin[1] / factor), size[1], size[0])
     image = slide.read_downsampled(place, factor) if factor > 1 else slide.read_level(0, place)
-    codes = cv2.resize(note.codes, size, interpolation=cv2.INTER_NEAREST)
-    colors = np.array(COLORS, np.float32)[codes]
-    share = np.where(codes > 1, 0.45, 0.0).astype(np.float32)[..., None]
+    codes = np.asarray(cv2.resize(note.codes, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+    colors = np.array(QUALITY_COLORS, np.float32)[codes]
+    share = np.where(is_fault(codes), 0.45, 0.0).astype(np.float32)[..., None]
     mixed: NDArray[np.uint8] = (image * (1 - share) + colors * share).astype(np.uint8)
     return mixed

@@ -7,12 +7,13 @@ from pathloop.slides._ome_zarr_layout import is_ome_zarr
 from pathloop.slides._open import SLIDE_FOLDER_SUFFIXES, SLIDE_SUFFIXES, is_slide_folder, open_slide
 from pathloop.slides._pyramid_store import PyramidFile, remove_pyramids, stored_pyramids
 from pathloop.slides._quality import QualityNote, quality_note, quality_steps
-from pathloop.slides._quality_words import QUALITY_NAMES
+from pathloop.slides._quality_words import QUALITY_COLORS, QUALITY_NAMES, is_fault
 from pathloop.slides._slide import OVERVIEW_PX, Slide
 from pathloop.slides._tissue import TissueMask, tissue_mask
 
 __all__ = [
     "OVERVIEW_PX",
+    "QUALITY_COLORS",
     "QUALITY_NAMES",
     "SLIDE_FOLDER_SUFFIXES",
     "SLIDE_SUFFIXES",
@@ -22,6 +23,7 @@ __all__ = [
     "Slide",
     "TissueMask",
     "build_pyramid",
+    "is_fault",
     "is_ome_zarr",
     "is_slide_folder",
     "open_slide",

@@ -22,7 +22,7 @@ __all__ = ["QualityNote", "quality_note", "quality_steps"]
 GRID_UM = 8.0
 CELL_UM = 256.0
 MAX_CELLS = 1500
-"""More tissue than that many cells hold is judged in larger cells, so that the time is bounded."""
+"""More tissue than that many cells hold is judged in larger cells: no more patches are read."""
 CELL_TISSUE = 0.1
 """Share of a cell that must be tissue for it to be judged; on a small image, of what of the cell lies on it."""
 SHARP_UM_PER_PX = 0.5

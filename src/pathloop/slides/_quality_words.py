@@ -12,8 +12,10 @@ __all__ = [
     "NO_TISSUE",
     "PEN",
     "PEN_ON_GLASS",
+    "QUALITY_COLORS",
     "QUALITY_NAMES",
     "UNLIKE",
+    "is_fault",
     "sentences",
     "shares",
 ]
@@ -21,6 +23,16 @@ __all__ = [
 NO_TISSUE, FINE, BLURRED, PEN, FOLD, UNLIKE, PEN_ON_GLASS = range(7)
 QUALITY_NAMES = ("no tissue", "fine", "out of focus", "pen", "fold", "stain unlike H&E", "pen beside the tissue")
 """By code."""
+QUALITY_COLORS = (
+    (255, 255, 255),
+    (0, 158, 115),
+    (230, 159, 0),
+    (0, 114, 178),
+    (204, 121, 167),
+    (213, 94, 0),
+    (86, 180, 233),
+)
+"""sRGB by code, of Okabe and Ito's palette."""
 
 WORTH_SAYING = 0.01
 """Share of the tissue; below it a fault is not told."""
@@ -43,6 +55,11 @@ WORDS = {
     FOLD: _Words("lies in folds or is very dense", "objects may overlap there; look before you count them"),
     UNLIKE: _Words("is stained unlike H&E", "results there cannot be trusted"),
 }
+
+
+def is_fault(codes: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Where something is to be shown: all but glass, and tissue with nothing against it."""
+    return np.asarray(codes > FINE)
 
 
 def shares(codes: NDArray[np.uint8]) -> dict[str, float]:

@@ -50,6 +50,7 @@ def test_faults_are_said_and_shown_where_they_are(session, half_blurred):
     assert layer.metadata["pathloop"]["task"] == "quality"
     code = QUALITY_NAMES.index("out of focus")
     assert set(np.unique(layer.data)) == {0, code}
+    assert layer.colormap.map(np.array([0, code]))[:, 3].tolist() == pytest.approx([0.0, 0.45])
     # a place in the blurred part and one in the sharp part, by world coordinates
     for x, value in ((100, code), (SIDE - 100, 0)):
         world = slide.layer.data_to_world((700, x))[-2:]

@@ -4,25 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pathloop.core import SlideError
 from pathloop.gui._opened import OpenedSlide
 from pathloop.gui._session import Session
 from pathloop.gui.display import label_colormap, scale_and_units
-from pathloop.slides import QUALITY_NAMES, QualityNote, quality_steps
+from pathloop.slides import QUALITY_COLORS, QualityNote, is_fault, quality_steps
 
 __all__ = ["QualityWatch"]
 
 LAYER = "quality"
-COLORS = {
-    "out of focus": (230, 159, 0),
-    "pen": (0, 114, 178),
-    "fold": (204, 121, 167),
-    "stain unlike H&E": (213, 94, 0),
-    "pen beside the tissue": (86, 180, 233),
-}
-"""sRGB, of Okabe and Ito's palette."""
 ALPHA = 0.45
 
 
@@ -94,7 +85,7 @@ class QualityWatch:
 
     def _refresh(self) -> None:
         opened, note = self._session.current, self.note
-        has_place = note is not None and bool(_faults(note).any())
+        has_place = note is not None and bool(is_fault(note.codes).any())
         self._told("" if note is None else "\n".join(note.sentences), has_place)
         if opened is None or _key(opened) in self._notes:
             return
@@ -129,24 +120,17 @@ def _key(opened: OpenedSlide) -> tuple[Any, ...]:
     return opened.path, opened.scale, id(opened.slide)
 
 
-def _faults(note: QualityNote) -> NDArray[np.uint8]:
-    """Codes of what is worth showing, 0 elsewhere."""
-    shown = np.array([code * (name in COLORS) for code, name in enumerate(QUALITY_NAMES)], np.uint8)
-    return shown[note.codes]
-
-
 def _layer(opened: OpenedSlide, note: QualityNote) -> Any:
     from napari.layers import Labels
 
     table = np.zeros((256, 4), np.float32)
-    for code, name in enumerate(QUALITY_NAMES):
-        if name in COLORS:
-            table[code] = (*(value / 255 for value in COLORS[name]), ALPHA)
+    for code, color in enumerate(QUALITY_COLORS[1:], 1):  # 0 is napari's background and stays clear
+        table[code] = (*(value / 255 for value in color), ALPHA)
     size, units = scale_and_units(opened.scale)
     # napari wants the centre of the first pixel
     places = zip(note.origin, note.downsample, size, strict=True)
     layer = Labels(
-        _faults(note),
+        np.where(is_fault(note.codes), note.codes, 0).astype(np.uint8),
         name=f"{opened.name} - {LAYER}",
         colormap=label_colormap(table),
         scale=[step * each for step, each in zip(note.downsample, size, strict=True)],
