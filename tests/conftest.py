@@ -1,8 +1,12 @@
 """Fixtures that every room's tests share."""
 
+import atexit
+import ctypes
+import faulthandler
 import importlib
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +25,20 @@ settings.load_profile("pathloop")
 
 # beside other tests, workers of the lowest priority would hardly get on
 os.environ.setdefault("PATHLOOP_NICENESS", "0")
+
+
+def _end_loudly() -> None:
+    """A test process that a library or a signal ends says where it was; without this it is gone without a trace."""
+    # the standard errors of the run, not those of a test, which are kept from view
+    errors = os.dup(2)
+    for number in (signal.SIGTERM, signal.SIGTRAP, signal.SIGHUP):
+        faulthandler.register(number, file=errors, chain=True)
+    if sys.platform == "linux":
+        # what calls exit(), as Qt does when the X server is gone, aborts instead, of which pytest prints the stacks
+        library = ctypes.CDLL(None)
+        library.__cxa_atexit(ctypes.cast(library["raise"], ctypes.c_void_p), ctypes.c_void_p(signal.SIGABRT), None)
+        atexit.register(signal.signal, signal.SIGABRT, signal.SIG_IGN)
+
 
 QT_PACKAGES = (
     "xvfb xauth libegl1 libgl1 libopengl0 libgl1-mesa-dri libglx-mesa0 libxkbcommon0 libxkbcommon-x11-0 libxcb-cursor0"
@@ -53,6 +71,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Know the setting of pytest-qt where that is not loaded: a strict configuration refuses unknown ones."""
     if NO_WINDOWS is not None:
         parser.addini("qt_api", "which Qt the windows use; none can be opened here")
+
+
+def pytest_configure() -> None:
+    """Settle what becomes of signals."""
+    if sys.platform != "win32":
+        _end_loudly()
+        # ignored where the tests run in the background of a script, and then by the commands that they start
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -30,12 +30,6 @@ def no_collection():
         gc.enable()
 
 
-@pytest.fixture(autouse=True)
-def lowest_priority(monkeypatch):
-    """The worker stands back as it does for users: what is timed here is the window."""
-    monkeypatch.delenv("PATHLOOP_NICENESS")
-
-
 @pytest.fixture
 def window(make_napari_viewer):
     viewer = make_napari_viewer(show=True)
