@@ -99,7 +99,7 @@ def main():
 
     clock = Clock()
     clock.wrap(_pipeline, "_read", "read")
-    clock.wrap(_pipeline, "_record", "post-processing")
+    clock.wrap(_pipeline._Recorder, "_record", "post-processing")
     clock.wrap(_openvino.OpenVinoEngine, "run", "network")
     clock.wrap(_torch.TorchEngine, "run", "network")
     clock.wrap(_segment, "load_engine", "loading")

@@ -1,5 +1,7 @@
 """Where memory runs out, tiles go through the torch engine in strips, and the maps stay those of whole tiles."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -42,6 +44,16 @@ def engine_and_tile():
     return TorchEngine(find_model("fast"), ("gland", "nuclei", "tissue"), CHOICE), draw_colon(
         (768, 384), seed=7, outline=False
     ).image
+
+
+@pytest.mark.slow
+def test_two_threads_get_what_one_gets(engine_and_tile):
+    engine, tile = engine_and_tile
+    tiles = [tile[:384], tile[384:], tile[200:584]] * 2
+    wanted = [engine.run(one) for one in tiles]
+    with ThreadPoolExecutor(2) as threads:
+        for found, alone in zip(threads.map(engine.run, tiles), wanted, strict=True):
+            assert all(np.array_equal(found[name], alone[name]) for name in alone)
 
 
 def short_of_memory(engine, monkeypatch, most_px, error=torch.OutOfMemoryError, words="CUDA out of memory"):

@@ -1,10 +1,12 @@
 """What torch finds here: accelerators, and whether the CPU computes in bfloat16 by instructions of its own."""
 
-from typing import Any
+import threading
+from types import TracebackType
+from typing import Any, Self
 
 import torch
 
-__all__ = ["cpu_has_bf16", "free_cache", "gpus", "is_out_of_memory"]
+__all__ = ["CopyStream", "cpu_has_bf16", "free_cache", "gpus", "is_out_of_memory"]
 
 _NO_MEMORY = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
 """What the allocators of the CPU, MPS, cuDNN and cuBLAS say in a plain RuntimeError."""
@@ -36,3 +38,61 @@ def free_cache() -> None:
         torch.cuda.empty_cache()
     if torch.backends.mps.is_available():
         torch.mps.empty_cache()
+
+
+_streams = threading.local()
+
+
+class CopyStream:
+    """Work on a device whose copies run beside the computing of other threads.
+
+    On CUDA everything inside the ``with`` block is queued in a stream of this thread's own, copies through pinned
+    memory, and the end of the block waits for it. Elsewhere copies are plain.
+
+    Parameters
+    ----------
+    device
+        Where is computed.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._stream = _own_stream(device) if device.type == "cuda" else None
+        self._scope: Any = torch.cuda.stream(self._stream)  # does nothing without a stream
+
+    def __enter__(self) -> Self:
+        self._scope.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self._stream is not None:
+                self._stream.synchronize()
+        finally:
+            self._scope.__exit__(kind, error, trace)
+
+    def to_device(self, tensor: torch.Tensor) -> torch.Tensor:
+        """A copy of a tensor in main memory on the device."""
+        if self._stream is None:
+            return tensor.to(self._device)
+        return tensor.pin_memory().to(self._device, non_blocking=True)
+
+    def to_host(self, tensor: torch.Tensor) -> torch.Tensor:
+        """A copy in main memory, whole once the block has ended."""
+        if self._stream is None:
+            return tensor.cpu()
+        out = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+        return out.copy_(tensor, non_blocking=True)
+
+
+def _own_stream(device: torch.device) -> "torch.cuda.Stream":
+    """The calling thread's stream on a device; always the same, since the allocator keeps memory by stream."""
+    streams: dict[torch.device, torch.cuda.Stream] = _streams.__dict__.setdefault("of", {})
+    if device not in streams:
+        stream: Any = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        # the weights may still be on their way
+        stream.wait_stream(torch.cuda.current_stream(device))
+        streams[device] = stream
+    return streams[device]

@@ -1,5 +1,6 @@
 """Tiles of a slide through the network: read, run, cut into parts, record."""
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ from pathloop.core import Event, Rect, RunStarted, Tile, TileDone
 from pathloop.objects import TilePart, tile_part
 from pathloop.predict._engine import Engine
 from pathloop.predict._job import TileJob, tiles_to_run
+from pathloop.predict._lanes import lanes_of
 from pathloop.predict._reading import read_mirrored
 from pathloop.predict._tile_folder import FinishedTile, TileFolder
 
@@ -21,8 +23,9 @@ __all__ = ["UNCERTAINTY_STEP_PX", "After", "Pick", "segment_tiles"]
 UNCERTAINTY_STEP_PX = 16
 """Model pixels per pixel of the uncertainty map."""
 
-_READ_AHEAD = 2
-"""Tiles that are read and not yet run: the next one, and one more while that is in the network."""
+_Maps = dict[str, NDArray[Any]]
+_Running = tuple[Tile, Future[_Maps]]
+_Recording = tuple[Tile, Future[None]]
 
 Pick = Callable[[Sequence[Tile]], Tile | None]
 """Chooses the next tile among those that are left; None ends the run early."""
@@ -49,38 +52,63 @@ def segment_tiles(
         nobody has asked for yet, in grid order, not empty. None: nothing is wanted now; the tiles that are read are
         finished, and the run ends. Without it tiles come row by row.
     after
-        Called with every tile once it is recorded and before its `TileDone`, in a thread of its own, one tile at a
-        time. What it raises ends the run.
+        Called with every tile once it is recorded and before its `TileDone`, in another thread, one tile at a time.
+        What it raises ends the run.
 
     Yields
     ------
     Event
-        `RunStarted`, then `TileDone` for every tile.
+        `RunStarted`, then `TileDone` for every tile, in the order in which they were picked.
     """
+    lanes = lanes_of(job.choice.device)
     progress = _Progress(job, folder.done())
     yield progress.run_started()
     progress.start_clock()
     with (
-        ThreadPoolExecutor(1, "read") as readers,
-        ThreadPoolExecutor(1, "network") as networks,
-        ThreadPoolExecutor(1, "post") as posters,
+        ThreadPoolExecutor(lanes.readers, "read") as readers,
+        ThreadPoolExecutor(lanes.networks, "network") as networks,
+        ThreadPoolExecutor(lanes.posters, "post") as posters,
     ):
-        last: tuple[Tile, Future[None]] | None = None
-        running: tuple[Tile, Future[dict[str, NDArray[Any]]]] | None = None
+        recorder = _Recorder(job, folder, after, posters)
+        running: deque[_Running] = deque()
+        recording: deque[_Recording] = deque()
         try:
-            for tile, pixels in _read_ahead(job, progress.todo, pick or _first, readers):
-                running = tile, networks.submit(engine.run, pixels)
-                # one tile is post-processed while the next one is in the network, and told of as soon as it is
+            for tile, pixels in _read_ahead(job, progress.todo, pick or _first, readers, lanes.readers + 1):
+                running.append((tile, networks.submit(engine.run, pixels)))
+                # tiles are post-processed while the next ones are in the network, and told of as soon as they are
                 # recorded; no queue grows
-                if last is not None:
-                    yield progress.finished(*last)
-                (_, maps), running = running, None
-                last = tile, posters.submit(_post, job, tile, maps.result(), folder, after)
-            if last is not None:
-                yield progress.finished(*last)
+                while recording and (len(recording) >= lanes.posters or recording[0][1].done()):
+                    yield progress.finished(*recording.popleft())
+                if len(running) >= lanes.networks:
+                    recording.append(recorder.take(*running.popleft()))
+            while running or recording:
+                if running and len(recording) < lanes.posters:
+                    recording.append(recorder.take(*running.popleft()))
+                else:
+                    yield progress.finished(*recording.popleft())
         finally:
-            if running is not None:  # closed meanwhile: what the network has begun is not thrown away
-                posters.submit(_post, job, running[0], running[1].result(), folder, after)
+            for tile, maps in running:  # closed meanwhile: what the network has begun is not thrown away
+                if maps.exception() is None:
+                    recorder.take(tile, maps)
+
+
+class _Recorder:
+    """Cuts maps into objects in several threads, and writes one tile at a time."""
+
+    def __init__(self, job: TileJob, folder: TileFolder, after: After | None, posters: ThreadPoolExecutor) -> None:
+        self._job, self._folder, self._after, self._posters = job, folder, after, posters
+        self._writing = threading.Lock()
+
+    def take(self, tile: Tile, maps: Future[_Maps]) -> _Recording:
+        """Wait for a tile's maps, and have it recorded."""
+        return tile, self._posters.submit(self._record, tile, maps.result())
+
+    def _record(self, tile: Tile, maps: _Maps) -> None:
+        finished = _finished_tile(self._job, tile, maps)
+        with self._writing:
+            self._folder.save(tile.row, tile.col, finished)
+            if self._after is not None:
+                self._after(tile)
 
 
 class _Progress:
@@ -123,13 +151,14 @@ def _first(tiles: Sequence[Tile]) -> Tile:
 
 
 def _read_ahead(
-    job: TileJob, todo: Sequence[Tile], pick: Pick, readers: ThreadPoolExecutor
+    job: TileJob, todo: Sequence[Tile], pick: Pick, readers: ThreadPoolExecutor, n_ahead: int
 ) -> Iterator[tuple[Tile, NDArray[np.uint8]]]:
+    """Tiles with their pixels; ``n_ahead`` are read or being read and not yet asked for."""
     left = {(tile.row, tile.col): tile for tile in todo}
     waiting: deque[tuple[Tile, Future[NDArray[np.uint8]]]] = deque()
     try:
         while True:
-            while left and len(waiting) < _READ_AHEAD:
+            while left and len(waiting) < n_ahead:
                 tile = pick(list(left.values()))
                 if tile is None:
                     left.clear()
@@ -152,15 +181,8 @@ def _read(job: TileJob, tile: Tile) -> NDArray[np.uint8]:
     return read_mirrored(job.slide, wanted, job.card.um_per_px)
 
 
-def _post(
-    job: TileJob, tile: Tile, maps: dict[str, NDArray[np.generic]], folder: TileFolder, after: After | None
-) -> None:
-    _record(job, tile, maps, folder)
-    if after is not None:
-        after(tile)
-
-
-def _record(job: TileJob, tile: Tile, maps: dict[str, NDArray[np.generic]], folder: TileFolder) -> None:
+def _finished_tile(job: TileJob, tile: Tile, maps: _Maps) -> FinishedTile:
+    """Objects, cells and uncertainty of a tile's core."""
     origin_y, origin_x = tile.row * job.core_px - job.margin_px, tile.col * job.core_px - job.margin_px
     own = tile.core.shift(-origin_y, -origin_x)
     parts: dict[str, TilePart] = {}
@@ -176,7 +198,7 @@ def _record(job: TileJob, tile: Tile, maps: dict[str, NDArray[np.generic]], fold
         elif spec.output == "patch":
             cells[name] = _cells(job, tile, maps[name])
     uncertainty = _uncertainty([maps[name][(slice(None), *own.slices)] for name in job.instance_tasks], tile.core)
-    folder.save(tile.row, tile.col, FinishedTile(parts, cells, uncertainty))
+    return FinishedTile(parts, cells, uncertainty)
 
 
 def _type_task(job: TileJob, name: str) -> str | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pathloop.core import ModelError
 from pathloop.networks import keep_large_blocks
-from pathloop.networks.hardware import free_cache, is_out_of_memory
+from pathloop.networks.hardware import CopyStream, free_cache, is_out_of_memory
 from pathloop.networks.multitask import InferenceNetwork, forward_tiles
 from pathloop.networks.weights import load_model
 from pathloop.predict._engine import EngineChoice
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 class TorchEngine:
-    """Runs a model folder with torch, channels-last, under autocast for bf16."""
+    """Runs a model folder with torch, channels-last, under autocast for bf16; from several threads, if asked to."""
 
     def __init__(self, folder: Path, tasks: tuple[str, ...], choice: EngineChoice) -> None:
         keep_large_blocks()
@@ -47,17 +47,19 @@ class TorchEngine:
             If not even the smallest strips fit into the device's memory.
         """
         while True:
-            parts = strips(pixels.shape[0], self._n_strips, step_px=self._step_px, margin_px=self._margin_px)
+            n_strips = self._n_strips
+            parts = strips(pixels.shape[0], n_strips, step_px=self._step_px, margin_px=self._margin_px)
             try:
                 return joined([self._run(pixels[part.read]) for part in parts], parts)
             except (torch.OutOfMemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
                     raise
-                if len(parts) < self._n_strips or len(parts) >= pixels.shape[0] // self._step_px:
+                if len(parts) < n_strips or len(parts) >= pixels.shape[0] // self._step_px:
                     raise self._too_small(pixels) from error
             # outside the handler, whose traceback keeps the tile's tensors alive
             free_cache()
-            self._n_strips *= 2
+            # another thread may have halved them meanwhile
+            self._n_strips = max(self._n_strips, 2 * n_strips)
             _log.warning("out of memory: tiles go through the network in %d strips", self._n_strips)
 
     def _too_small(self, pixels: NDArray[Any]) -> ModelError:
@@ -68,8 +70,9 @@ class TorchEngine:
         )
 
     def _run(self, pixels: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        batch = torch.from_numpy(np.ascontiguousarray(pixels))[None].to(self._device)
+        tile = torch.from_numpy(np.ascontiguousarray(pixels))[None]
         scope = torch.autocast(self._device.type, dtype=torch.bfloat16) if self._bf16 else nullcontext()
-        with scope:
-            out = forward_tiles(self._network, batch)
-        return {task: value[0].cpu().numpy() for task, value in out.items()}
+        with CopyStream(self._device) as stream, scope:
+            out = forward_tiles(self._network, stream.to_device(tile))
+            found = {task: stream.to_host(value[0]) for task, value in out.items()}
+        return {task: value.numpy() for task, value in found.items()}
