@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 import tifffile
 import zarr
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 NAME = "Mustermann"
 LABEL, MACRO = (201, 7, 123), (7, 201, 99)
-FORMATS = ("labels-tiff", "labels-zarr", "geojson", "csv", "training")
+FORMATS = ("labels-tiff", "labels-zarr", "geojson", "csv", "parquet", "training")
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,8 @@ def contents(path: Path) -> list[bytes]:
     elif zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as packed:
             found += [packed.read(name) for name in packed.namelist()]
+    elif path.suffix == ".parquet":
+        found.append(str(pyarrow.parquet.read_table(path).to_pydict()).encode())
     elif path.name == "project.db":
         with sqlite3.connect(path) as database:
             for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
@@ -105,6 +108,8 @@ def test_no_command_shows_logs_or_exports_them(slide, tmp_path, monkeypatch, cap
         assert call("export", "a.pathloop", "--format", name, "-o", f"out-{name}") in (0, 1)  # training: none reviewed
     assert call("log", "a.pathloop") == 0
     assert call("rank", "a.pathloop") == 0
+    assert call("quality", slide, "-o", "quality") == 0
+    assert list(Path("quality").iterdir())
     out, errors = capfd.readouterr()
     assert "label, macro" in out
     assert "read 'label'" not in errors
