@@ -160,7 +160,7 @@ def model_classes(job: TileJob, task: str) -> tuple[tuple[ClassSpec, ...], bool]
 
 def shifted_labels(labels: NDArray[np.int32], first_id: int) -> NDArray[np.int32]:
     """Labels whose id 1 becomes ``first_id``."""
-    return np.where(labels > 0, labels + np.int32(first_id - 1), np.int32(0))
+    return np.add(labels, np.int32(first_id - 1), out=np.zeros_like(labels), where=labels > 0)
 
 
 def shifted(instances: Instances, first_id: int, codes: NDArray[np.int16]) -> Instances:

@@ -43,7 +43,10 @@ def level0_labels(job: TileJob, labels: Callable[[Rect], NDArray[np.int32]], blo
             if part.area:
                 out[part.relative_to(block).slices] = level0_labels(job, labels, part)
         return out
-    return np.asarray(labels(source)[np.ix_(rows - source.y, cols - source.x)], np.int32)
+    found = labels(source)
+    if source.shape != block.shape or len(np.unique(np.diff(rows))) > 1 or len(np.unique(np.diff(cols))) > 1:
+        found = found.take(rows - source.y, axis=0).take(cols - source.x, axis=1)
+    return np.asarray(found, np.int32)
 
 
 def _model_pixels(step: float, start: int, stop: int, low: int, high: int) -> NDArray[np.int64]:

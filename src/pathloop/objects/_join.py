@@ -11,6 +11,7 @@ Nothing slide-sized is in memory: tables of objects, the edges of the tiles and 
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from pathloop.core import PostProcessing, Rect, Tile
 from pathloop.objects._mosaic import Load, Mosaic, Place
 from pathloop.objects._seams import Edges, seam_pairs
 from pathloop.objects._seeds import Seeds, unite_seeds
-from pathloop.objects._windows import Window, closed_window
+from pathloop.objects._windows import PackedWindows, closed_window
 from pathloop.rasters import Background, background_regions, first_pixels, label_components, link
 
 __all__ = ["Clip", "Joined", "join"]
@@ -27,7 +28,7 @@ __all__ = ["Clip", "Joined", "join"]
 Clip = Callable[[Rect], NDArray[np.bool_]]
 
 _NEVER = int(np.iinfo(np.int64).max)
-_CACHED_LABELS = 4
+_CACHED_LABELS = 8
 
 
 def join(
@@ -113,8 +114,7 @@ class Joined:
         self._mosaic, self._seeds, self._post = mosaic, seeds, post
         self._clip: Clip | None = None
         self._recent: OrderedDict[Place, NDArray[np.int32]] = OrderedDict()
-        # Windows of the last measured tiles: a run of few tiles is not worked out twice.
-        self._windows: OrderedDict[Place, Window] = OrderedDict()
+        self._windows = PackedWindows()
         # Per tile: seed that fills each background region, where any is filled.
         self._fillers: dict[Place, NDArray[np.int64]] = {}
         extents = self._measure_seeds()
@@ -148,10 +148,10 @@ class Joined:
 
     def _tile_labels(self, place: Place, core: Rect) -> NDArray[np.int32]:
         if place not in self._recent:
-            window = self._windows.get(place) or closed_window(self._mosaic, self._seeds, self._post, core)
-            labels = self._final[window.ids][window.labels]
+            seeds, ids = self._windows.get(place) or self._grown(core)
+            labels = self._final[ids][seeds]
             if place in self._fillers:
-                regions, _ = label_components(window.labels == 0, connectivity=8)
+                regions, _ = label_components(seeds == 0, connectivity=8)
                 labels += self._final[self._fillers[place]][regions]
             if self._clip is not None:
                 labels[~np.asarray(self._clip(core), bool)] = 0
@@ -160,6 +160,10 @@ class Joined:
                 self._recent.popitem(last=False)
         return self._recent[place]
 
+    def _grown(self, core: Rect) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        window = closed_window(self._mosaic, self._seeds, self._post, core)
+        return window.labels, window.ids
+
     def _measure_seeds(self) -> _Extents:
         extents = _Extents(len(self._seeds))
         holes = _Holes(self._mosaic)
@@ -167,11 +171,9 @@ class Joined:
             if place not in self._seeds.of_tile:
                 continue
             framed = closed_window(self._mosaic, self._seeds, self._post, core.expand(1))
-            inner = np.s_[1:-1, 1:-1]
-            self._windows[place] = Window(framed.labels[inner], framed.valid[inner], framed.ids)
-            if len(self._windows) > _CACHED_LABELS:
-                self._windows.popitem(last=False)
-            extents.add(framed.labels[inner], framed.ids, self._mosaic, core)
+            labels = framed.labels[1:-1, 1:-1]
+            self._windows.put(place, labels, framed.ids)
+            extents.add(labels, framed.ids, self._mosaic, core)
             if self._post.fill_holes:
                 holes.add(place, background_regions(framed.labels, framed.valid), framed.ids)
         self._fillers = holes.fill(extents)
@@ -202,8 +204,12 @@ class Joined:
             if place not in self._seeds.of_tile:
                 continue
             labels = self._tile_labels(place, core)
-            used = np.union1d(labels, [0])
-            extents.add(np.searchsorted(used, labels).astype(np.int32), seeds[used], self._mosaic, core)
+            rank = np.zeros(self.n + 1, np.int32)
+            rank[labels.ravel()] = 1
+            rank[0] = 1
+            used = np.flatnonzero(rank)
+            rank[used] = np.arange(len(used))
+            extents.add(rank[labels], seeds[used], self._mosaic, core)
         kept = extents.areas > 0
         kept[0] = False
         self._number(extents, kept)

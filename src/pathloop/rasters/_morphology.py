@@ -108,9 +108,11 @@ def background_regions(labels: NDArray[np.int32], valid: NDArray[np.bool_]) -> B
     height, width = regions.shape
     for dy, dx in ((0, 1), (1, 0), (1, 2), (2, 1)):
         ids = labels[dy : dy + height, dx : dx + width]
-        touching = np.nonzero((regions > 0) & (ids > 0))
-        np.minimum.at(lowest, regions[touching], ids[touching])
-        np.maximum.at(highest, regions[touching], ids[touching])
+        # flat places: NumPy finds those of two axes several times as slowly
+        touching = np.flatnonzero((regions > 0) & (ids > 0))
+        own, other = regions.take(touching), ids[np.divmod(touching, width)]
+        np.minimum.at(lowest, own, other)
+        np.maximum.at(highest, own, other)
     is_open = np.zeros(n + 1, bool)
     if not valid.all():
         near = cv2.dilate((~valid).view(np.uint8), np.ones((3, 3), np.uint8))[core]
