@@ -1,6 +1,7 @@
 """Fixtures that every room's tests share."""
 
 import atexit
+import contextlib
 import ctypes
 import faulthandler
 import importlib
@@ -37,7 +38,13 @@ def _end_loudly() -> None:
         # what calls exit(), as Qt does when the X server is gone, aborts instead, of which pytest prints the stacks
         library = ctypes.CDLL(None)
         library.__cxa_atexit(ctypes.cast(library["raise"], ctypes.c_void_p), ctypes.c_void_p(signal.SIGABRT), None)
-        atexit.register(signal.signal, signal.SIGABRT, signal.SIG_IGN)
+        atexit.register(_end_quietly)
+
+
+def _end_quietly() -> None:
+    """The end that is meant: whatever was enabled before pytest must not put back how an abort ends."""
+    faulthandler.disable()
+    signal.signal(signal.SIGABRT, signal.SIG_IGN)
 
 
 QT_PACKAGES = (
@@ -73,12 +80,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addini("qt_api", "which Qt the windows use; none can be opened here")
 
 
-def pytest_configure() -> None:
-    """Settle what becomes of signals."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Settle what becomes of signals and of processes that die."""
+    if getattr(config.option, "maxworkerrestart", "") is None:
+        # no process is replaced: with the rest of its file xdist waits for ever
+        config.option.maxworkerrestart = "0"
     if sys.platform != "win32":
         _end_loudly()
         # ignored where the tests run in the background of a script, and then by the commands that they start
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        with contextlib.suppress(ValueError):  # not the main thread
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,5 +1,6 @@
 """Several tiles at a time in every stage, as beside a GPU: the same results, in order, and no queue that grows."""
 
+import os
 import threading
 import time
 
@@ -9,7 +10,7 @@ from drawn_slides import DrawnEngine
 from recorded_runs import planned
 
 from pathloop.core import TileDone
-from pathloop.predict import TileFolder, segment_tiles, tile_grid
+from pathloop.predict import EngineChoice, segment_tiles, tile_grid
 from pathloop.predict import _pipeline as pipeline
 from pathloop.predict._lanes import Lanes, lanes_of
 
@@ -18,7 +19,7 @@ MANY = Lanes(readers=3, networks=2, posters=4)
 
 @pytest.fixture
 def many_lanes(monkeypatch):
-    monkeypatch.setattr(pipeline, "lanes_of", lambda device: MANY)
+    monkeypatch.setattr(pipeline, "lanes_of", lambda choice, tile_px: MANY)
 
 
 def recorded(tiles):
@@ -33,18 +34,25 @@ def place(tile):
     return tile.row, tile.col
 
 
-def test_the_cpu_does_one_at_a_time_and_a_gpu_is_kept_busy():
-    assert lanes_of("cpu") == Lanes(1, 1, 1)
-    assert lanes_of("cuda").networks == 2
-    assert lanes_of("mps").networks == 1
-    assert min(lanes_of("mps").readers, lanes_of("mps").posters) >= 1
+def test_the_cpu_does_one_at_a_time_and_a_gpu_is_kept_busy(monkeypatch):
+    def lanes(engine, device, tile_px=1024):
+        return lanes_of(EngineChoice(engine, device, "fp32", "asked for"), tile_px)
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(16), raising=False)
+    assert lanes("torch", "cpu") == lanes("openvino", "cpu") == Lanes(1, 1, 1)
+    assert lanes("torch", "cuda") == Lanes(4, 2, 8)
+    assert lanes("torch", "mps") == lanes("another", "cuda") == Lanes(4, 1, 8)
+    assert lanes("torch", "cuda", 4096) == Lanes(1, 2, 2)
+    assert lanes("torch", "cuda", 8192) == Lanes(1, 2, 1)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(1), raising=False)
+    assert lanes("torch", "cuda") == Lanes(1, 2, 1)
 
 
 def test_results_and_order_are_those_of_one_at_a_time(slide, model, tmp_path, monkeypatch):
     with planned(slide, model, tmp_path / "one") as (job, tiles, engine):
         list(segment_tiles(job, engine, tiles))
         wanted = recorded(tiles)
-    monkeypatch.setattr(pipeline, "lanes_of", lambda device: MANY)
+    monkeypatch.setattr(pipeline, "lanes_of", lambda choice, tile_px: MANY)
     with planned(slide, model, tmp_path / "many") as (job, tiles, engine):
         healthy = pipeline._finished_tile
 
@@ -59,16 +67,9 @@ def test_results_and_order_are_those_of_one_at_a_time(slide, model, tmp_path, mo
         assert recorded(tiles) == wanted
 
 
-def test_one_tile_is_written_at_a_time_and_queues_stay_short(slide, model, tmp_path, many_lanes, monkeypatch):
+def test_one_tile_is_told_of_at_a_time_and_queues_stay_short(slide, model, tmp_path, many_lanes):
     with planned(slide, model, tmp_path) as (job, tiles, engine):
-        writing, picked, most, done = [], [], [0], []
-        save = TileFolder.save
-
-        def slow(folder, row, col, finished):
-            writing.append((row, col))
-            assert len(writing) == 1
-            time.sleep(0.02)
-            save(folder, row, col, finished)
+        telling, picked, most, done = [], [], [0], []
 
         def first(todo):
             picked.append(todo[0])
@@ -76,11 +77,14 @@ def test_one_tile_is_written_at_a_time_and_queues_stay_short(slide, model, tmp_p
             return todo[0]
 
         def after(tile):
-            assert writing == [place(tile)]
+            assert place(tile) in tiles.done()
+            telling.append(tile)
+            assert telling == [tile]
+            time.sleep(0.02)
+            assert telling == [tile]
+            telling.clear()
             done.append(tile)
-            writing.clear()
 
-        monkeypatch.setattr(TileFolder, "save", slow)
         n_tiles = sum(
             isinstance(event, TileDone) for event in segment_tiles(job, engine, tiles, pick=first, after=after)
         )

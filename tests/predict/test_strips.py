@@ -1,5 +1,6 @@
 """Where memory runs out, tiles go through the torch engine in strips, and the maps stay those of whole tiles."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from pathloop.core import ModelError
 from pathloop.networks import find_model
+from pathloop.networks.hardware import CopyStream
 from pathloop.predict import EngineChoice
 from pathloop.predict._strips import joined, strips
 from pathloop.predict._torch import TorchEngine
@@ -54,6 +56,48 @@ def test_two_threads_get_what_one_gets(engine_and_tile):
     with ThreadPoolExecutor(2) as threads:
         for found, alone in zip(threads.map(engine.run, tiles), wanted, strict=True):
             assert all(np.array_equal(found[name], alone[name]) for name in alone)
+
+
+@pytest.mark.slow
+def test_two_at_once_that_do_not_fit_go_one_at_a_time_and_whole(engine_and_tile, monkeypatch):
+    """As on a GPU with room for one tile."""
+    engine, tile = engine_and_tile
+    run, within, sizes = engine._run, [], []
+
+    def crowded(pixels):
+        within.append(1)
+        sizes.append(pixels.shape[0])
+        try:
+            time.sleep(0.05)
+            if len(within) > 1:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return run(pixels)
+        finally:
+            within.pop()
+
+    wanted = engine.run(tile)
+    monkeypatch.setattr(engine, "_run", crowded)
+    monkeypatch.setattr(engine, "_n_strips", 1)
+    monkeypatch.setattr(engine, "_one_at_a_time", False)
+    with ThreadPoolExecutor(2) as threads:
+        for found in threads.map(engine.run, [tile] * 6):
+            assert all(np.array_equal(found[name], wanted[name]) for name in wanted)
+    assert engine._one_at_a_time
+    assert set(sizes) == {tile.shape[0]}
+
+
+@pytest.mark.parametrize("found", ["mps", "cuda"])
+def test_copies_on_the_cpu_ask_for_no_accelerator(monkeypatch, found):
+    monkeypatch.setattr(torch._utils, "_get_available_device_type", lambda: found)
+    with CopyStream(torch.device("cpu")) as stream:
+        there = stream.to_device(torch.arange(3))
+        assert stream.to_host(there).tolist() == [0, 1, 2]
+
+
+def test_no_weight_of_an_engine_is_cast_ahead(engine_and_tile):
+    """Autocast keeps casts of weights that want a gradient, for all threads in common."""
+    engine, _ = engine_and_tile
+    assert not any(one.requires_grad for one in engine._network.parameters())
 
 
 def short_of_memory(engine, monkeypatch, most_px, error=torch.OutOfMemoryError, words="CUDA out of memory"):

@@ -1,6 +1,7 @@
 """What torch finds here: accelerators, and whether the CPU computes in bfloat16 by instructions of its own."""
 
 import threading
+from contextlib import nullcontext
 from types import TracebackType
 from typing import Any, Self
 
@@ -40,14 +41,15 @@ def free_cache() -> None:
         torch.mps.empty_cache()
 
 
-_streams = threading.local()
+_idle_streams: dict[torch.device, list[Any]] = {}
+_taking = threading.Lock()
 
 
 class CopyStream:
     """Work on a device whose copies run beside the computing of other threads.
 
-    On CUDA everything inside the ``with`` block is queued in a stream of this thread's own, copies through pinned
-    memory, and the end of the block waits for it. Elsewhere copies are plain.
+    On CUDA everything inside the ``with`` block is queued in a stream of its own, copies through pinned memory, and the
+    end of the block waits for it. Elsewhere copies are plain.
 
     Parameters
     ----------
@@ -57,10 +59,15 @@ class CopyStream:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._stream = _own_stream(device) if device.type == "cuda" else None
-        self._scope: Any = torch.cuda.stream(self._stream)  # does nothing without a stream
+        self._stream: Any = None
+        self._scope: Any = nullcontext()
 
     def __enter__(self) -> Self:
+        if self._device.type == "cuda":
+            self._stream = _idle_stream(self._device)
+            # what was queued before, such as the weights' way to the device, comes first
+            self._stream.wait_stream(torch.cuda.current_stream(self._device))
+            self._scope = torch.cuda.stream(self._stream)
         self._scope.__enter__()
         return self
 
@@ -72,6 +79,9 @@ class CopyStream:
                 self._stream.synchronize()
         finally:
             self._scope.__exit__(kind, error, trace)
+            if self._stream is not None:
+                with _taking:
+                    _idle_streams[self._device].append(self._stream)
 
     def to_device(self, tensor: torch.Tensor) -> torch.Tensor:
         """A copy of a tensor in main memory on the device."""
@@ -87,12 +97,8 @@ class CopyStream:
         return out.copy_(tensor, non_blocking=True)
 
 
-def _own_stream(device: torch.device) -> "torch.cuda.Stream":
-    """The calling thread's stream on a device; always the same, since the allocator keeps memory by stream."""
-    streams: dict[torch.device, torch.cuda.Stream] = _streams.__dict__.setdefault("of", {})
-    if device not in streams:
-        stream: Any = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        # the weights may still be on their way
-        stream.wait_stream(torch.cuda.current_stream(device))
-        streams[device] = stream
-    return streams[device]
+def _idle_stream(device: torch.device) -> Any:
+    """A stream that nobody uses: the allocator keeps memory by stream, so there are no more than are needed at once."""
+    with _taking:
+        idle = _idle_streams.setdefault(device, [])
+        return idle.pop() if idle else torch.cuda.Stream(device)  # type: ignore[no-untyped-call]

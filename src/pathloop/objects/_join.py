@@ -1,6 +1,7 @@
 """Objects of a slide from its tiles: exactly those of ``decode_instances`` on the mosaic of the maps.
 
-Nothing slide-sized is in memory: tables of objects, the edges of the tiles and a few tiles.
+Nothing slide-sized is in memory: tables of objects, the edges of the tiles, a few tiles, and what was worked out of
+others, compressed and up to a limit.
 
 1. Interior components are united over the seams of the tile cores; small and faint ones are dropped; the rest are
    seeds.

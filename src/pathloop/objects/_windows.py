@@ -66,21 +66,24 @@ def closed_window(mosaic: Mosaic, seeds: Seeds, post: PostProcessing, rect: Rect
 class PackedWindows:
     """Labels of windows that were worked out, compressed: unpacking takes a fraction of the time of growing again.
 
-    Once they take ``limit`` bytes no more come in. All passes go over the tiles in the same order, so that giving up
-    the oldest instead would leave every pass without those that it needs next.
+    Once they take ``limit`` bytes no more come in: every pass goes over all tiles, so that giving up the oldest instead
+    would leave each pass without those that it needs next.
     """
 
     def __init__(self, limit: int = PACKED_BYTES) -> None:
-        self._limit, self._used = limit, 0
+        self._limit, self._used, self._is_full = limit, 0, False
         self._packed: dict[Place, tuple[bytes, tuple[int, ...], np.dtype[Any], NDArray[np.int64]]] = {}
         self._codec = Blosc("zstd", clevel=1, shuffle=Blosc.SHUFFLE)
 
     def put(self, place: Place, labels: NDArray[np.int32], ids: NDArray[np.int64]) -> None:
         """Keep a window's labels and the seeds that they stand for, if there is room."""
+        if self._is_full:
+            return
         narrow: np.dtype[Any] = np.dtype(np.uint16 if len(ids) <= 1 << 16 else np.uint32)
         packed = bytes(self._codec.encode(np.ascontiguousarray(labels, narrow)))
         size = len(packed) + ids.nbytes
-        if self._used + size <= self._limit:
+        self._is_full = self._used + size > self._limit
+        if not self._is_full:
             self._used += size
             self._packed[place] = packed, labels.shape, narrow, ids
 

@@ -36,7 +36,7 @@ ENGINES = Registry(
 
 
 class Engine(Protocol):
-    """Runs a network on one tile."""
+    """Runs a network on one tile. On CUDA the torch engine is asked from two threads, all others from one."""
 
     def run(self, pixels: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Quantised maps of a tile, by task.

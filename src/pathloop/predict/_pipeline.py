@@ -37,7 +37,7 @@ After = Callable[[Tile], None]
 def segment_tiles(
     job: TileJob, engine: Engine, folder: TileFolder, *, pick: Pick | None = None, after: After | None = None
 ) -> Iterator[Event]:
-    """Run every tile that is not recorded yet. Closing the generator stops after the tile in work.
+    """Run every tile that is not recorded yet. Closing the generator stops after the tiles in work.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def segment_tiles(
     Event
         `RunStarted`, then `TileDone` for every tile, in the order in which they were picked.
     """
-    lanes = lanes_of(job.choice.device)
+    lanes = lanes_of(job.choice, job.core_px + 2 * job.margin_px)
     progress = _Progress(job, folder.done())
     yield progress.run_started()
     progress.start_clock()
@@ -80,10 +80,12 @@ def segment_tiles(
                 while recording and (len(recording) >= lanes.posters or recording[0][1].done()):
                     yield progress.finished(*recording.popleft())
                 if len(running) >= lanes.networks:
-                    recording.append(recorder.take(*running.popleft()))
+                    recording.append(recorder.take(*running[0]))
+                    running.popleft()
             while running or recording:
                 if running and len(recording) < lanes.posters:
-                    recording.append(recorder.take(*running.popleft()))
+                    recording.append(recorder.take(*running[0]))
+                    running.popleft()
                 else:
                     yield progress.finished(*recording.popleft())
         finally:
@@ -93,21 +95,20 @@ def segment_tiles(
 
 
 class _Recorder:
-    """Cuts maps into objects in several threads, and writes one tile at a time."""
+    """Cuts maps into objects and writes tiles, in several threads; tells of one at a time."""
 
     def __init__(self, job: TileJob, folder: TileFolder, after: After | None, posters: ThreadPoolExecutor) -> None:
         self._job, self._folder, self._after, self._posters = job, folder, after, posters
-        self._writing = threading.Lock()
+        self._telling = threading.Lock()
 
     def take(self, tile: Tile, maps: Future[_Maps]) -> _Recording:
         """Wait for a tile's maps, and have it recorded."""
         return tile, self._posters.submit(self._record, tile, maps.result())
 
     def _record(self, tile: Tile, maps: _Maps) -> None:
-        finished = _finished_tile(self._job, tile, maps)
-        with self._writing:
-            self._folder.save(tile.row, tile.col, finished)
-            if self._after is not None:
+        self._folder.save(tile.row, tile.col, _finished_tile(self._job, tile, maps))
+        if self._after is not None:
+            with self._telling:
                 self._after(tile)
 
 
