@@ -1,11 +1,11 @@
 """Memory, disk and time of segmenting slides of growing size: flat, below 2 bytes a pixel, and linear?
 
-    python benchmarks/memory.py [--sides 10000 20000 40000]
+    python benchmarks/memory.py [--sides 10000 20000 40000] [--share 0.3]
 
-Drawn slides (a mosaic of pieces of colon on glass, 0.5 um per px) through `pathloop segment`, all tasks, with the
-engine that the CPU gets. Memory is the highest PSS over the process and its children, sampled every half second; disk
-the highest size of the project folder meanwhile, scratch files included. Linux only. 40,000 px takes half an hour on
-two cores.
+Drawn slides (a mosaic of pieces of colon, of which ``--share`` are there and the others glass; 0.5 um per px) through
+`pathloop segment`, all tasks, with the engine that the CPU gets. Memory is the highest PSS over the process and its
+children, sampled every half second; disk the highest size of the project folder meanwhile, scratch files included.
+Linux only.
 """
 
 import argparse
@@ -16,12 +16,32 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import psutil
 
+from pathloop.core import Rect, Scale
+from pathloop.rasters import write_tiff_pyramid
 from pathloop.slides import open_slide, tissue_mask
-from pathloop.synth import write_slide
+from pathloop.synth import _slide as drawing
 
-SAMPLE_S = 0.5
+SAMPLE_S, UM_PER_PX = 0.5, 0.5
+
+
+def write_sparse(path, side, share):
+    """A mosaic as `write_slide` draws it, in which only a share of the pieces is left."""
+    mosaic = drawing._mosaic((side, side), UM_PER_PX, seed=1, abnormal=0.35)
+    (height, width), grid = mosaic.piece, mosaic.choice.shape[:2]
+    rank = np.random.default_rng(1).permutation(grid[0] * grid[1]).reshape(grid)
+    gone = np.argwhere(rank >= round(share * rank.size))
+    places = [Rect(row * height, column * width, height, width) for row, column in gone.tolist()]
+
+    def read(rect):
+        pixels = mosaic.read("image", rect)
+        for place in places:
+            pixels[place.intersect(rect).relative_to(rect).slices] = mosaic.glass
+        return pixels
+
+    write_tiff_pyramid(path, read, shape=(side, side), um_per_px=Scale.isotropic(UM_PER_PX))
 
 
 def pss(process):
@@ -51,13 +71,14 @@ def main():
     """Measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sides", type=int, nargs="+", default=[10_000, 20_000, 40_000])
+    parser.add_argument("--share", type=float, default=0.3, help="of the pieces that are there")
     options = parser.parse_args()
     print(" side px  tissue     mm2  seconds   s/mm2  PSS MiB  bytes/px")
     for side in options.sides:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             path, project = folder / "slide.tif", folder / "slide.pathloop"
-            write_slide(path, (side, side), seed=1)
+            write_sparse(path, side, options.share)
             with open_slide(path) as slide:
                 mask = tissue_mask(slide)
                 share, area = float(mask.mask.mean()), mask.area_mm2
