@@ -49,8 +49,9 @@ def engine_and_tile():
 
 
 @pytest.mark.slow
-def test_two_threads_get_what_one_gets(engine_and_tile):
+def test_two_threads_get_what_one_gets(engine_and_tile, monkeypatch):
     engine, tile = engine_and_tile
+    monkeypatch.setattr(engine, "_one_at_a_time", False)
     tiles = [tile[:384], tile[384:], tile[200:584]] * 2
     wanted = [engine.run(one) for one in tiles]
     with ThreadPoolExecutor(2) as threads:

@@ -44,7 +44,7 @@ def level0_labels(job: TileJob, labels: Callable[[Rect], NDArray[np.int32]], blo
                 out[part.relative_to(block).slices] = level0_labels(job, labels, part)
         return out
     found = labels(source)
-    if source.shape != block.shape or len(np.unique(np.diff(rows))) > 1 or len(np.unique(np.diff(cols))) > 1:
+    if not ((np.diff(rows) == 1).all() and (np.diff(cols) == 1).all()):
         found = found.take(rows - source.y, axis=0).take(cols - source.x, axis=1)
     return np.asarray(found, np.int32)
 

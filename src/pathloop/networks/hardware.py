@@ -1,4 +1,4 @@
-"""What torch finds here: accelerators, and whether the CPU computes in bfloat16 by instructions of its own."""
+"""What torch finds here: accelerators, their memory and streams, and bfloat16 by instructions of the CPU's own."""
 
 import threading
 from contextlib import nullcontext
