@@ -1,9 +1,6 @@
 """Fixtures that every room's tests share."""
 
-import atexit
 import contextlib
-import ctypes
-import faulthandler
 import importlib
 import os
 import shutil
@@ -16,6 +13,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+sys.path.insert(0, str(Path(__file__).parent))
+
 settings.register_profile(
     "pathloop", deadline=None, max_examples=25, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -26,25 +25,6 @@ settings.load_profile("pathloop")
 
 # beside other tests, workers of the lowest priority would hardly get on
 os.environ.setdefault("PATHLOOP_NICENESS", "0")
-
-
-def _end_loudly() -> None:
-    """A test process that a library or a signal ends says where it was; without this it is gone without a trace."""
-    # the standard errors of the run, not those of a test, which are kept from view
-    errors = os.dup(2)
-    for number in (signal.SIGTERM, signal.SIGTRAP, signal.SIGHUP):
-        faulthandler.register(number, file=errors, chain=True)
-    if sys.platform == "linux":
-        # what calls exit(), as Qt does when the X server is gone, aborts instead, of which pytest prints the stacks
-        library = ctypes.CDLL(None)
-        library.__cxa_atexit(ctypes.cast(library["raise"], ctypes.c_void_p), ctypes.c_void_p(signal.SIGABRT), None)
-        atexit.register(_end_quietly)
-
-
-def _end_quietly() -> None:
-    """The end that is meant: whatever was enabled before pytest must not put back how an abort ends."""
-    faulthandler.disable()
-    signal.signal(signal.SIGABRT, signal.SIG_IGN)
 
 
 QT_PACKAGES = (
@@ -67,7 +47,7 @@ def _no_windows() -> str | None:
 
 NO_WINDOWS = _no_windows()
 # pytest-qt ends the whole run where Qt cannot be loaded, so it is asked for only where it can
-pytest_plugins = [] if NO_WINDOWS else ["pytestqt.plugin"]
+pytest_plugins = ["last_words"] if NO_WINDOWS else ["last_words", "pytestqt.plugin"]
 
 if NO_WINDOWS is None:
     # the canvas of Qt's offscreen platform stays black without a word
@@ -81,13 +61,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Settle what becomes of signals and of processes that die."""
-    if getattr(config.option, "maxworkerrestart", "") is None:
-        # no process is replaced: with the rest of its file xdist waits for ever
-        config.option.maxworkerrestart = "0"
+    """Ctrl+C is ignored where the tests run in the background of a script, and then by the commands they start."""
     if sys.platform != "win32":
-        _end_loudly()
-        # ignored where the tests run in the background of a script, and then by the commands that they start
         with contextlib.suppress(ValueError):  # not the main thread
             signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -188,3 +188,23 @@ def test_weights_that_fit_no_network_name_the_file(tmp_path, model):
     for engine in ("torch", "openvino"):
         with pytest.raises(ModelError, match=r"weights\.safetensors: does not fit its card"):
             load_engine(Path(folder), ("nuclei",), EngineChoice(engine, "cpu", "fp32", "asked for"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals as POSIX has them")
+def test_signals_are_heard_after_another_thread_let_an_engine_go():
+    # OpenVINO's plugin takes the stack along on which Python's handlers run, if it is unloaded
+    code = """
+import gc, signal, threading
+from pathloop.networks import find_model
+from pathloop.predict import EngineChoice, load_engine
+heard = []
+signal.signal(signal.SIGUSR1, lambda *_: heard.append(1))
+engines = [load_engine(find_model("fast"), ("gland",), EngineChoice("openvino", "cpu", "fp32", "asked for"))]
+signal.raise_signal(signal.SIGUSR1)
+thread = threading.Thread(target=lambda: (engines.clear(), gc.collect()))
+thread.start()
+thread.join()
+signal.raise_signal(signal.SIGUSR1)
+assert heard == [1, 1]
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,6 +1,7 @@
 """The OpenVINO engine: the quickest way through the network on a CPU."""
 
 import contextlib
+import functools
 import hashlib
 import json
 import shutil
@@ -23,9 +24,23 @@ _PRECISIONS = {"fp32": "f32", "bf16": "bf16"}
 _MODEL, _WEIGHTS, _SUMS = "model.xml", "model.bin", "sha256.json"
 
 
+@functools.cache
+def _core() -> ov.Core:
+    """OpenVINO, loaded once and for good.
+
+    Its CPU plugin takes over the stack on which signals are handled in the thread that loads it, and unmaps it when the
+    last one who uses the plugin lets go. Where that is another thread, the next signal ends the process: Ctrl-C, or a
+    crash before anything is told of it.
+    """
+    core = ov.Core()
+    # else a file that another process mends would be pulled from under this one
+    core.set_property({"ENABLE_MMAP": False})
+    return core
+
+
 def cpu_has_bf16() -> bool:
     """Whether OpenVINO can compute in bfloat16 on this CPU."""
-    return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 class OpenVinoEngine:
@@ -42,9 +57,7 @@ class OpenVinoEngine:
 
     def __init__(self, folder: Path, tasks: tuple[str, ...], choice: EngineChoice) -> None:
         self._tasks = tasks
-        core = ov.Core()
-        # else a file that another process mends would be pulled from under this one
-        core.set_property({"ENABLE_MMAP": False})
+        core = _core()
         settings = {"INFERENCE_PRECISION_HINT": _PRECISIONS[choice.precision], "PERFORMANCE_HINT": "LATENCY"}
         try:
             compiled = core.compile_model(_converted(core, folder, tasks), "CPU", settings)
