@@ -61,8 +61,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Ctrl+C is ignored where the tests run in the background of a script, and then by the commands they start."""
+    """Replace no lost process, and mind Ctrl+C."""
+    if getattr(config.option, "maxworkerrestart", "") is None:
+        # with the rest of its file xdist waits for ever
+        config.option.maxworkerrestart = "0"
     if sys.platform != "win32":
+        # ignored where the tests run in the background of a script, and then by the commands that they start
         with contextlib.suppress(ValueError):  # not the main thread
             signal.signal(signal.SIGINT, signal.default_int_handler)
 

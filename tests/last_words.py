@@ -24,8 +24,11 @@ from typing import Any, BinaryIO
 import psutil
 import pytest
 
+_NAMES = ("TRAP", "HUP", "USR1", "USR2", "SYS")
+_NOTICED = (signal.SIGTERM, *(getattr(signal, f"SIG{name}") for name in _NAMES if hasattr(signal, f"SIG{name}")))
 # what every stack ends in
 _FRAME_OF_PYTEST = re.compile(r"/(_pytest|pluggy|xdist|execnet)/|^Extension modules|File \"<string>\"")
+_KILLED = re.compile(r"oom|killed process|segfault|traps:", re.IGNORECASE)
 LINES = 40
 _lost: list[str] = []
 _file: BinaryIO | None = None
@@ -37,10 +40,8 @@ def _path(run: str, worker: str) -> Path:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Open this process's file; no process is replaced, since with the rest of its file xdist waits for ever."""
+    """Open this process's file."""
     global _file
-    if getattr(config.option, "maxworkerrestart", "") is None:
-        config.option.maxworkerrestart = "0"
     if sys.platform == "win32":
         return
     words = getattr(config, "workerinput", None)
@@ -52,14 +53,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure() -> None:
-    """Close this process's file, which the main process takes away."""
+    """A process that comes here was not lost."""
     if _file is not None:
         faulthandler.disable()
+        for number in _NOTICED:
+            faulthandler.unregister(number)
         _file.close()
+        Path(_file.name).unlink(missing_ok=True)
 
 
 def _end_loudly(errors: int) -> None:
-    for number in (signal.SIGTERM, signal.SIGTRAP, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGSYS):
+    for number in _NOTICED:
         faulthandler.register(number, file=errors, chain=True)
     if sys.platform == "linux":
         # what calls exit(), as Qt does when the X server is gone, aborts instead, of which the stacks are written
@@ -89,13 +93,22 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
     """In the main process: read what a process left, and keep it if that was lost."""
-    path = _path(node.workerinput["testrunuid"], node.workerinput["workerid"])
+    if not error or error == "keyboard-interrupt":
+        return
+    name, left = node.workerinput["workerid"], ""
+    path = _path(node.workerinput["testrunuid"], name)
     with contextlib.suppress(OSError):
-        left = [line for line in path.read_text(errors="replace").splitlines() if not _FRAME_OF_PYTEST.search(line)]
+        left = path.read_text(errors="replace")
         path.unlink()
-        if error:
-            name = node.workerinput["workerid"]
-            _lost.append("\n".join([*left[:LINES], f"{name}: {_status(node)}; {_machine()}"]))
+    _lost.append("\n".join([*_telling(left), f"{name}: {_status(node)}; {_machine()}"]))
+
+
+def _telling(left: str) -> list[str]:
+    """The test, what happened, and the stacks without pytest's own frames: the thread that it happened in first."""
+    parts = left.split("\n\n")
+    parts[1:] = sorted(parts[1:], key=lambda part: not part.startswith("Current thread"))
+    lines = [line for line in "\n".join(parts).splitlines() if not _FRAME_OF_PYTEST.search(line)]
+    return lines[:LINES]
 
 
 def _status(node: Any) -> str:
@@ -112,7 +125,7 @@ def _machine() -> str:
     text = f"memory available {memory.available >> 20} of {memory.total >> 20} MiB"
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         words = subprocess.run(["dmesg"], capture_output=True, text=True, timeout=5, check=True).stdout
-        text += "".join(f"\nkernel: {line}" for line in words.splitlines()[-3:])
+        text += "".join(f"\nkernel: {line}" for line in words.splitlines() if _KILLED.search(line))
     return text
 
 

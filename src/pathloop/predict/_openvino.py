@@ -1,11 +1,11 @@
 """The OpenVINO engine: the quickest way through the network on a CPU."""
 
 import contextlib
-import functools
 import hashlib
 import json
 import shutil
 import tempfile
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
@@ -24,18 +24,23 @@ _PRECISIONS = {"fp32": "f32", "bf16": "bf16"}
 _MODEL, _WEIGHTS, _SUMS = "model.xml", "model.bin", "sha256.json"
 
 
-@functools.cache
-def _core() -> ov.Core:
-    """OpenVINO, loaded once and for good.
+_CORES: list[ov.Core] = []
+_loading = threading.Lock()
 
-    Its CPU plugin takes over the stack on which signals are handled in the thread that loads it, and unmaps it when the
+
+def _core() -> ov.Core:
+    """The process's only one, kept for good.
+
+    The CPU plugin takes over the stack on which signals are handled in the thread that loads it, and unmaps it when the
     last one who uses the plugin lets go. Where that is another thread, the next signal ends the process: Ctrl-C, or a
     crash before anything is told of it.
     """
-    core = ov.Core()
-    # else a file that another process mends would be pulled from under this one
-    core.set_property({"ENABLE_MMAP": False})
-    return core
+    with _loading:
+        if not _CORES:
+            _CORES.append(ov.Core())
+            # else a file that another process mends would be pulled from under this one
+            _CORES[0].set_property({"ENABLE_MMAP": False})
+        return _CORES[0]
 
 
 def cpu_has_bf16() -> bool:
