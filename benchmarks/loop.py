@@ -1,6 +1,6 @@
 """Does the loop help? A simulated annotator corrects regions to their true masks, the model is fine-tuned on them.
 
-    python benchmarks/loop.py SCENARIO [--data ../shared/data] [--regions 1 5 20] [--orders random ranked]
+    python benchmarks/loop.py SCENARIO [--data ../shared/data] [--regions 1 5 20] [--orders random ranked thorough]
                               [--seeds 0 1 2] [--variant NAME] [--results FILE]
     python benchmarks/loop.py table [--results FILE]
     python benchmarks/loop.py organ-parent --parent FOLDER
@@ -11,7 +11,8 @@ SCENARIO: ``glas`` (the bundled model goes to another hospital; a third of the p
 is the product's own recipe with its defaults and the product's own engine scores; one row a run goes into FILE (JSON
 lines), and a run that is there is not done again, so that it can be stopped at any time. A row names the model that
 it began from (weights and constants); ``table`` shows those of one model, the bundled one by default. ``all``
-regions are all images of the training patients.
+regions are all images of the training patients. Orders are strategies of `pathloop rank` (``ranked``: difficulty);
+``hardest`` is difficulty as it was before patients took turns, and is in old rows only.
 
 Variants of ``quick``: ``quick`` (as shipped), ``with-data`` (ebhi_seg or cpm_sbu mixed in), ``no-replay``,
 ``no-parent`` (nobody is asked where there is no truth), ``no-return`` (always 50 % of the way from the parent),
@@ -39,6 +40,8 @@ EDIT_IOU = 0.85
 TEST_SHARE = 3
 CEILING_STEPS = 1200
 NEW_ORGAN = "glioma"
+ORDERS = {"random": None, "ranked": "difficulty", "thorough": "thorough"}
+"""Strategies of `pathloop rank` by the order's name."""
 
 
 def parser():
@@ -47,7 +50,7 @@ def parser():
     out.add_argument("scenario", choices=("glas", "cpm", "stain", "table", "organ-parent"))
     out.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
     out.add_argument("--regions", nargs="+", default=["1", "5", "20"])
-    out.add_argument("--orders", nargs="+", default=["random", "ranked"])
+    out.add_argument("--orders", nargs="+", choices=ORDERS, default=["random", "ranked"])
     out.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     out.add_argument("--variant", default="quick")
     out.add_argument("--parent", type=Path, help="model folder to start from; the bundled model by default")
@@ -119,38 +122,50 @@ def shifted(image):
 # the order in which regions are corrected
 
 
-def ordered(records, order, seed, scenario, task, scratch):
-    """Names of the records: by lot, or as `pathloop rank` puts them."""
+def ordered(records, order, seed, options, task, scratch):
+    """The records by lot, or as a strategy of `pathloop rank` puts them."""
     shuffled = sorted(records, key=lambda one: one.name)
     random.Random(1000 + seed).shuffle(shuffled)
-    if order == "random":
-        return shuffled
-    ranks = ranking(shuffled, scenario, task, scratch)
-    return sorted(shuffled, key=lambda one: -ranks[one.name])
+    return shuffled if order == "random" else ranked(shuffled, ORDERS[order], options, task, scratch)
 
 
-def ranking(records, scenario, task, scratch):
-    """Difficulty of each image: the highest score of its regions after `pathloop segment`."""
+def ranked(records, strategy, options, task, scratch):
+    """Images by the first of their regions; all are slides of one project, their patients told by their names."""
     import cv2
 
+    from pathloop.core import outcome
     from pathloop.loop import SegmentRequest, segment
-    from pathloop.loop.queue import RankRequest, rank
+    from pathloop.loop.queue import NetworkPass, RankRequest
+    from pathloop.loop.queue._rank import in_order
+    from pathloop.store import Project
 
-    project, names = scratch / "rank.pathloop", {}
+    people = sorted({one.group for one in records})
+    places, scales = {}, {}
     for number, record in enumerate(records):
-        item = loaded(record, scenario, task)
-        path = scratch / f"i{number:03d}.png"
+        item = loaded(record, options.scenario, task)
+        path = scratch / f"TCGA-00-{people.index(record.group):04d}-{number:03d}.png"
         cv2.imwrite(str(path), item.image[..., ::-1])
-        names[path.stem] = record.name
-        request = SegmentRequest((path,), project, um_per_px=item.um_per_px, use_tissue_mask=False)
+        places[path.stem] = number
+        scales.setdefault(item.um_per_px, []).append(path)
+    folder = scratch / "rank.pathloop"
+    for um_per_px, paths in scales.items():
+        request = SegmentRequest(
+            tuple(paths), folder, model=str(parent_of(options)), um_per_px=um_per_px, use_tissue_mask=False
+        )
         for _ in segment(request):
             pass
-    *_, last = rank(RankRequest(project, count=len(records) * 4, store=False, region_um=300.0))
-    scores = dict.fromkeys(names.values(), 0.0)
-    for region in last.summary["regions"]:
-        name = names[region["slide_id"]]
-        scores[name] = max(scores[name], region["score"])
-    return scores
+    with Project.open(folder, write=False) as project:
+        network = NetworkPass(model=str(parent_of(options)))
+        request = RankRequest(folder, strategy=strategy, network=network, count=len(records), region_um=300.0)
+        found = outcome(in_order(project, request), told_if_message)
+    first = dict.fromkeys(places[found.candidates[index].slide_id] for index in found.ranking.order.tolist())
+    return [records[number] for number in [*first, *(one for one in range(len(records)) if one not in first)]]
+
+
+def told_if_message(event):
+    """Print what ranking has to say."""
+    if event.kind == "message":
+        print(event.text, file=sys.stderr)
 
 
 # training and scoring
@@ -401,13 +416,15 @@ def main():
                 with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as scratch:
                     folder, model = Path(scratch), parent
                     if n != 0:
-                        chosen = chosen or ordered(train, order, seed, options.scenario, task, folder)
+                        chosen = chosen or ordered(train, order, seed, options, task, folder)
                         picked = chosen if n == "all" else chosen[: int(n)]
                         items = [loaded(one, options.scenario, task) for one in picked]
                         model, told = kept_or_made(options, parent, row, items, task, folder)
                         row |= told | {"regions_used": len(items)}
                     row |= {"test": scores(model, images, task), "old": scores(model, checks, task)}
-                    row |= upcoming(options, model, chosen or ordered(train, "random", seed, "", task, folder), n, task)
+                    row |= upcoming(
+                        options, model, chosen or ordered(train, "random", seed, options, task, folder), n, task
+                    )
                     row["kept"] = kept(parent, model, images, task)
                 there.add(key_of(row))
                 with options.results.open("a") as stream:
@@ -445,7 +462,7 @@ def print_table(results, parent):
     for row in rows:
         groups.setdefault((row["scenario"], row["variant"], str(row["regions"]), row["order"]), []).append(row)
     print(
-        "scenario variant     regions order   n    PQ   closed   F1   Dice  edits  next  old Dice  old PQ"
+        "scenario variant     regions order    n    PQ   closed   F1   Dice  edits  next  old Dice  old PQ"
         "  share  train s  kept"
     )
     for (scenario, variant, regions, order), found in sorted(groups.items(), key=_place):
@@ -455,7 +472,7 @@ def print_table(results, parent):
         seconds = np.mean([one.get("train_s") or 0.0 for one in found])
         following = [one["next_edits"] for one in found if one.get("next_edits") is not None]
         kept = {key: np.mean([one["kept"][key] for one in found]) for key in found[0]["kept"]}
-        what = f"{scenario:8s} {variant:11s} {regions:>7s} {order:7s} {len(found)}"
+        what = f"{scenario:8s} {variant:11s} {regions:>7s} {order:8s} {len(found)}"
         good = f"{mean['pq']:.3f}  {_closed(found, rows)}  {mean['f1']:.3f}  {mean['dice']:.3f}"
         work = f"{mean['edits']:5.1f} {np.mean(following) if following else 0:5.1f}"
         past = f"{old['dice']:.3f}     {old['pq']:.3f}   {share:.2f}   {seconds:6.0f}"

@@ -21,6 +21,10 @@ strategies:
   entropy      by the uncertainty map alone
   random       by lot, to compare with
 
+Where several slides are ranked, patients take turns (difficulty, thorough): a region counts half as much for every one
+of the same patient before it, those that were taken up before too; so scores need not fall with the rank. A slide is a
+patient, unless its name holds a TCGA barcode.
+
 Regions are 500 x 500 um (1,000 x 1,000 px at 0.5 um per px). Every fourth one is drawn by lot and held out: review it
 like the others; it is never trained on and tells whether a new model is better. From four patients on, every fourth
 patient is held out instead, so that models are judged on patients that they never saw. Ranking again replaces only

@@ -1,5 +1,8 @@
 """The parts of ranking, against counting point by point, pixel by pixel and object by object."""
 
+import math
+from collections import Counter
+
 import numpy as np
 import planted
 import pytest
@@ -15,6 +18,7 @@ from pathloop.loop.queue._doubts import Limit, class_score, faint_score, limit_o
 from pathloop.loop.queue._entropy import entropy_score
 from pathloop.loop.queue._grid import SAMPLES, Candidate, Grid, Samples, find_candidates
 from pathloop.loop.queue._score import Score, combined
+from pathloop.loop.queue._turns import Turns, by_turns
 from pathloop.loop.queue._views import turned, turned_back
 from pathloop.loop.queue._words import counted, listed, percent
 from pathloop.networks import FAST, ModelCard, find_model, read_card
@@ -363,28 +367,71 @@ def test_outlines_are_blurred_where_boundary_and_inside_compete():
     assert blurred_objects(np.ones((9, 9), np.int32), *np.full((2, 9, 9), 120, np.int16), post) == 0
 
 
-@given(seed=SEEDS, n=st.integers(1, 12))
-def test_farthest_first_is_greedy(seed, n):
+def people_of(rng, n, people):
+    return tuple(f"p{one}" for one in rng.integers(0, people, n)), {
+        f"p{one}": int(rng.integers(0, 3)) for one in (0, 1)
+    }
+
+
+@given(seed=SEEDS, n=st.integers(1, 12), people=st.integers(1, 4))
+def test_farthest_first_is_greedy(seed, n, people):
     rng = np.random.default_rng(seed)
-    values, features = rng.random(n), rng.standard_normal((n, 4)).astype(np.float32)
-    order, distances = farthest_first(values, features)
+    worth, features = rng.random(n), rng.standard_normal((n, 4)).astype(np.float32)
+    patients, taken = people_of(rng, n, people)
+    order, distances = farthest_first(worth, features, patients, taken)
     assert sorted(order.tolist()) == list(range(n))
-    assert order[0] == values.argmax()
     unit = features / np.linalg.norm(features, axis=1, keepdims=True)
     apart = 1 - unit.astype(float) @ unit.T
-    for place in range(1, n):
+    times = Counter(taken)
+    for place in range(n):
         before, left = order[:place], np.setdiff1d(np.arange(n), order[:place])
-        nearest = apart[left][:, before].min(axis=1)
-        gains = values[left] * (1 + nearest / nearest.max())
+        nearest = apart[left][:, before].min(axis=1) if place else np.ones(n)
+        gains = worth[left] * (1 + nearest / nearest.max()) / 2.0 ** np.array([times[patients[one]] for one in left])
         chosen = int(np.flatnonzero(left == order[place])[0])
         assert gains[chosen] == pytest.approx(gains.max(), rel=1e-6)
         assert distances[place] == pytest.approx(nearest[chosen] / nearest.max(), rel=1e-4, abs=1e-6)
+        times[patients[order[place]]] += 1
 
 
 def test_equal_pictures_leave_the_order_alone():
-    values = np.array([0.9, 0.7, 0.8, 0.1])
-    order, _ = farthest_first(values, np.ones((4, 3), np.float32))
+    worth = np.array([0.9, 0.7, 0.8, 0.1])
+    order, _ = farthest_first(worth, np.ones((4, 3), np.float32), list("abcd"), {})
     assert order.tolist() == [0, 2, 1, 3]
+    order, _ = farthest_first(worth, np.ones((4, 3), np.float32), list("aacd"), {"c": 1})
+    assert order.tolist() == [0, 2, 1, 3]
+    order, _ = farthest_first(worth, np.ones((4, 3), np.float32), list("aaad"), {"a": 3})
+    assert order.tolist() == [0, 3, 2, 1]
+
+
+@given(seed=SEEDS, n=st.integers(0, 12), people=st.integers(1, 4))
+def test_patients_take_turns(seed, n, people):
+    rng = np.random.default_rng(seed)
+    values = np.round(rng.random(n) ** 0.2, 2)  # many high ones, some of them equal
+    patients, taken = people_of(rng, n, people)
+    order = by_turns(values, Turns(patients, taken, np.zeros(n, bool))).tolist()
+    assert sorted(order) == list(range(n))
+    # chosen one by one, by hand
+    left, times = set(range(n)), Counter(taken)
+    for chosen in order:
+        worth = {one: -math.log2(max(1 - values[one], 2.0**-14)) / 2 ** times[patients[one]] for one in left}
+        assert worth[chosen] == pytest.approx(max(worth.values()))
+        times[patients[chosen]] += 1
+        left.remove(chosen)
+    for name in set(patients):
+        own = [index for index in order if patients[index] == name]
+        assert own == sorted(own, key=lambda index: (-values[index], index))
+
+
+def test_a_patient_of_difficult_regions_does_not_fill_the_list():
+    values = np.array([0.999, 0.998, 0.997, 0.996, 0.9, 0.8, 0.1])
+    nobody = np.zeros(7, bool)
+    order = by_turns(values, Turns(tuple("aaaabcd"), {}, nobody))
+    assert order[:4].tolist() == [0, 1, 4, 5]
+    assert by_turns(values, Turns(tuple("aaaaaaa"), {}, nobody)).tolist() == list(range(7))
+    # what is not offered takes no turn
+    idle = np.array([True, True, False, False, False, False, False])
+    order = by_turns(values, Turns(tuple("aaaabcd"), {}, idle)).tolist()
+    assert [index for index in order if not idle[index]][:3] == [2, 3, 4]
 
 
 SHARES = st.lists(st.floats(0, 1), min_size=3, max_size=3)

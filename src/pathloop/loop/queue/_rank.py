@@ -17,7 +17,7 @@ from pathloop.loop.queue._strategies import STRATEGIES
 from pathloop.loop.queue._survey import Survey, joined, survey_slide
 from pathloop.store import Project, Region, SlideRecord
 
-__all__ = ["propose", "rank"]
+__all__ = ["in_order", "propose", "rank"]
 
 TISSUE = "tissue"
 
@@ -80,7 +80,7 @@ def rank(request: RankRequest) -> Generator[Event]:
     with _reading(request.project) as project:
         if reason and request.store:
             yield Message(f"{reason}; the queue is shown, not stored", level="warning")
-        found = yield from _ranked(project, request)
+        found = yield from in_order(project, request)
         path, queue = project.path, found.queue(project, request)
         regions = _waiting(project, found.slide_ids, queue)
     if not reason:
@@ -113,11 +113,12 @@ def propose(request: RankRequest) -> Generator[Event, None, tuple[Region, ...]]:
         The generator's value (``regions = yield from propose(request)``).
     """
     with _reading(request.project) as project:
-        found = yield from _ranked(project, request)
+        found = yield from in_order(project, request)
         return tuple(found.queue(project, request))
 
 
-def _ranked(project: Project, request: RankRequest) -> Generator[Event, None, Ranked]:
+def in_order(project: Project, request: RankRequest) -> Generator[Event, None, Ranked]:
+    """All candidates as the strategy puts them, whatever is held out or there already; raises as `rank`."""
     strategy = STRATEGIES.resolve(request.strategy)
     records, messages = _records(project, request.slide_ids)
     yield from messages

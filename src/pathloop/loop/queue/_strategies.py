@@ -1,6 +1,7 @@
 """The orders in which regions can be offered, by name."""
 
 from collections.abc import Generator
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from pathloop.loop.queue._diversity import farthest_first
 from pathloop.loop.queue._network import NetworkLook
 from pathloop.loop.queue._request import Work, lot
 from pathloop.loop.queue._score import Ranking, combined
+from pathloop.loop.queue._turns import Turns, by_turns, doubts
 from pathloop.store import Reason
 
 __all__ = ["STRATEGIES", "difficulty", "entropy", "random", "thorough"]
@@ -27,9 +29,10 @@ UNLIKE = 0.5
 
 
 def difficulty(work: Work) -> Generator[Event, None, Ranking]:
-    """By everything that is stored; runs no network, and so says nothing of diversity."""
+    """By everything that is stored, patients taking turns; runs no network, and so says nothing of diversity."""
     yield Message("ordered without diversity, which needs the network's features: strategy 'thorough' has it")
-    return combined(work.scores, work.candidates)
+    ranking = combined(work.scores, work.candidates)
+    return replace(ranking, order=by_turns(ranking.values, Turns.of(work)))
 
 
 def entropy(work: Work) -> Generator[Event, None, Ranking]:
@@ -57,23 +60,24 @@ def random(work: Work) -> Generator[Event, None, Ranking]:
 
 
 def thorough(work: Work) -> Generator[Event, None, Ranking]:
-    """As `difficulty`; then the network looks at the top of the list, and what looks alike is spread out."""
-    first = combined(work.scores, work.candidates)
-    top = first.order[: work.network.top]
+    """As `difficulty`; then the network looks at what is most difficult, and what looks alike is spread out."""
+    top = combined(work.scores, work.candidates).order[: work.network.top]
     look = NetworkLook(work)
     flips, outlines = yield from look.disagreement(top)
-    ranking = combined([*work.scores, flips, outlines], work.candidates)
-    pool = ranking.order[: min(POOL * work.count, work.network.top)]
+    ranking, turns = combined([*work.scores, flips, outlines], work.candidates), Turns.of(work)
+    by_turn = by_turns(ranking.values, turns)
+    offered = by_turn[~turns.idle[by_turn]]
+    pool = offered[: min(POOL * work.count, work.network.top)]
     features = yield from look.features(pool)
     if features is None:
-        return ranking
-    order, distances = farthest_first(ranking.values[pool], features)
+        return replace(ranking, order=by_turn)
+    patients = [turns.patients[index] for index in pool.tolist()]
+    order, distances = farthest_first(doubts(ranking.values[pool]), features, patients, turns.taken)
     spread = pool[order]
     reasons = list(ranking.reasons)
     for place, (index, distance) in enumerate(zip(spread.tolist(), distances.tolist(), strict=True)):
         if place and distance >= UNLIKE:
             words = "looks different from the regions chosen before it"
             reasons[index] = (*reasons[index], Reason("diversity", round(distance, 4), words))
-    rest = np.setdiff1d(ranking.order, spread, assume_unique=True)
-    rest = rest[np.argsort(-ranking.values[rest], kind="stable")]
+    rest = by_turn[~np.isin(by_turn, spread)]
     return Ranking(ranking.values, tuple(reasons), np.concatenate([spread, rest]))
