@@ -469,13 +469,13 @@ def print_table(results, parent):
         mean = {key: np.mean([one["test"][key] for one in found]) for key in ("pq", "f1", "dice", "edits")}
         old = {key: np.mean([one["old"][key] for one in found]) for key in ("pq", "dice")}
         share = np.mean([one.get("share") or 0.0 for one in found])
-        seconds = np.mean([one.get("train_s") or 0.0 for one in found])
+        seconds = [one["train_s"] for one in found if one.get("train_s")]
         following = [one["next_edits"] for one in found if one.get("next_edits") is not None]
         kept = {key: np.mean([one["kept"][key] for one in found]) for key in found[0]["kept"]}
         what = f"{scenario:8s} {variant:11s} {regions:>7s} {order:8s} {len(found)}"
         good = f"{mean['pq']:.3f}  {_closed(found, rows)}  {mean['f1']:.3f}  {mean['dice']:.3f}"
         work = f"{mean['edits']:5.1f} {np.mean(following) if following else 0:5.1f}"
-        past = f"{old['dice']:.3f}     {old['pq']:.3f}   {share:.2f}   {seconds:6.0f}"
+        past = f"{old['dice']:.3f}     {old['pq']:.3f}   {share:.2f}   {np.mean(seconds) if seconds else 0:6.0f}"
         print(f"{what}  {good}  {work}  {past}   {', '.join(f'{key} {value:.2f}' for key, value in kept.items())}")
 
 
