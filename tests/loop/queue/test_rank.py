@@ -133,6 +133,9 @@ def test_the_queue_goes_over_all_slides(project_path):
         planted.add(project, "b", unsure={(0, 0): 0.5, (1, 2): 0.3})
     _, summary = planted.ranked(project_path, count=16)
     regions = of(summary)
+    for slide_id in ("a", "b"):
+        scores = [region.score for region in regions if not region.holdout and region.slide_id == slide_id]
+        assert scores == sorted(scores, reverse=True)
     assert {region.slide_id for region in regions} == {"a", "b"}
     assert [entry.slide_id for entry in journal(project_path)] == ["a", "b"]
     assert len({region.id for region in regions}) == 16

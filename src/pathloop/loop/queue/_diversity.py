@@ -38,7 +38,7 @@ def farthest_first(
         (n,) in that order: d; 1 for the first.
     """
     n = len(worth)
-    names, person = np.unique(np.array(patients, object).astype(str), return_inverse=True)
+    names, person = np.unique(np.asarray(patients, str), return_inverse=True)
     places = np.array([taken.get(name, 0) for name in names.tolist()], float)
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
     directions = (features / np.maximum(lengths, 1e-12)).astype(np.float64)
